@@ -1,0 +1,117 @@
+//! What one pass wants done. Data only: the shell's commit is the one place that does it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use serde_json::Value;
+use verdigris_crds::RolloutStatus;
+
+use crate::observed::Fresh;
+
+/// The answer of one pass.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Outcome {
+    /// Nothing is to be read any more; this is what to do.
+    Decided(Box<Decision>),
+    /// A dangerous write is near: read these live and ask again.
+    NeedFresh(BTreeSet<Fresh>),
+}
+
+/// Writes in order, then the status, then events.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Decision {
+    /// In order; commit stops at the first that fails, so every prefix must be safe (the guard checks each).
+    pub writes: Vec<Write>,
+    /// The whole wanted status, as it is true once all writes have succeeded.
+    pub status: RolloutStatus,
+    /// Sent once the status is safe.
+    pub events: Vec<Event>,
+    /// The earliest moment at which the answer could differ with nothing else changed.
+    pub look_again: Option<Timestamp>,
+}
+
+/// One API call. Each names the object version it was decided on, so that a stale decision is refused.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Write {
+    /// Creates a ReplicaSet of this Rollout.
+    CreateReplicaSet(Box<NewReplicaSet>),
+    /// Changes size and annotations of a ReplicaSet in one patch.
+    UpdateReplicaSet(ReplicaSetChange),
+    /// Deletes a ReplicaSet that history no longer needs.
+    DeleteReplicaSet(Precondition),
+    /// Makes an orphan ours: sets the controller reference.
+    AdoptReplicaSet(Precondition),
+    /// Lets a ReplicaSet go that the selector no longer matches: removes the controller reference.
+    ReleaseReplicaSet(Precondition),
+    /// Points a Service at one version.
+    PointService(PointService),
+    /// Changes annotations of the Rollout; `None` removes one.
+    AnnotateRollout(BTreeMap<String, Option<String>>),
+    /// Writes the default `spec.replicas: 1` into the Rollout, for autoscalers that read it.
+    DefaultReplicas,
+}
+
+/// The object version a write was decided on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Precondition {
+    /// `metadata.name`.
+    pub name: String,
+    /// `metadata.uid`.
+    pub uid: String,
+    /// `metadata.resourceVersion`.
+    pub resource_version: String,
+}
+
+/// A ReplicaSet to create. Commit adds namespace and owner reference, which are the same for all.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NewReplicaSet {
+    /// `metadata.name`, a function of Rollout and hash: creating it twice answers AlreadyExists.
+    pub name: String,
+    /// `metadata.labels`.
+    pub labels: BTreeMap<String, String>,
+    /// `metadata.annotations`.
+    pub annotations: BTreeMap<String, String>,
+    /// `spec.replicas`.
+    pub replicas: i32,
+    /// `spec.minReadySeconds`.
+    pub min_ready_seconds: i32,
+    /// `spec.selector`, raw.
+    pub selector: Value,
+    /// `spec.template`, raw, with the hash label.
+    pub template: Value,
+}
+
+/// What to change of a ReplicaSet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReplicaSetChange {
+    /// Which ReplicaSet, at which version.
+    pub at: Precondition,
+    /// `spec.replicas`, where it changes.
+    pub replicas: Option<i32>,
+    /// `spec.minReadySeconds`, where it changes.
+    pub min_ready_seconds: Option<i32>,
+    /// Annotations that change; `None` removes one.
+    pub annotations: BTreeMap<String, Option<String>>,
+}
+
+/// Which version a Service is to select.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PointService {
+    /// Which Service, at which version.
+    pub at: Precondition,
+    /// The hash that its selector gets.
+    pub hash: String,
+    /// The `managed-by-rollouts` annotation, where it must be added.
+    pub managed_by: Option<String>,
+}
+
+/// A Kubernetes Event about the Rollout.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// Whether it is a `Warning` (else `Normal`).
+    pub warning: bool,
+    /// For example `SwitchService`.
+    pub reason: String,
+    /// For example `Switched selector for service 'shop' from '' to '5cd66'`.
+    pub message: String,
+}

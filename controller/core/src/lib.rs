@@ -1,0 +1,13 @@
+//! What to do with a Rollout: pure decisions, the safety kernel, and the view that people see.
+//!
+//! ```text
+//! shell:  caches ──gather──▶ Observed ──▶ decide(&Observed, now) ──▶ Decision ──▶ guard ──▶ commit (shell)
+//!                               ▲                    │
+//!                               └─── live reads ◀────┘ NeedFresh
+//! ```
+//!
+//! Nothing in this crate reads a clock, rolls dice, talks to a network or looks at its environment: the compiler sees
+//! to it, since the crate depends on neither tokio nor a kube client.
+
+pub mod decision;
+pub mod observed;

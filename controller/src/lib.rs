@@ -1,0 +1,1 @@
+//! The I/O shell around verdigris-core: caches, queue, live reads, writes.

@@ -1,0 +1,29 @@
+//! Labels, annotations, condition types and reasons: the words that Verdigris and its users exchange through objects.
+//!
+//! The peer's keys come first: they are the compatible surface. Ours all live under `verdigris.dev/`.
+
+/// Label on ReplicaSets and pods, and key in Service selectors: the hash of the pod template.
+pub const POD_TEMPLATE_HASH: &str = "rollouts-pod-template-hash";
+/// Annotation on Rollouts and ReplicaSets: the revision, a decimal number.
+pub const REVISION: &str = "rollout.argoproj.io/revision";
+/// Annotation on a ReplicaSet that was used again: its earlier revisions, comma separated.
+pub const REVISION_HISTORY: &str = "rollout.argoproj.io/revision-history";
+/// Annotation on ReplicaSets: the Rollout's `spec.replicas` when the ReplicaSet was last scaled.
+pub const DESIRED_REPLICAS: &str = "rollout.argoproj.io/desired-replicas";
+/// Annotation on ReplicaSets: when to scale it to zero, RFC 3339 in UTC.
+pub const SCALE_DOWN_DEADLINE: &str = "scale-down-deadline";
+/// Annotation on Services: the name of the Rollout that switches the selector.
+pub const MANAGED_BY: &str = "argo-rollouts.argoproj.io/managed-by-rollouts";
+/// Label on Rollouts: the controller instance that is responsible.
+pub const INSTANCE_ID: &str = "argo-rollouts.argoproj.io/controller-instance-id";
+/// Annotation of notifications state; never copied to ReplicaSets.
+pub const NOTIFIED: &str = "notified.notifications.argoproj.io";
+/// Annotation of client-side apply; never copied to ReplicaSets.
+pub const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
+
+/// Prefix of every annotation of ours. None of them is ever copied from a Rollout to its ReplicaSets.
+pub const OWN_PREFIX: &str = "verdigris.dev/";
+/// Annotation on ReplicaSets: SHA-256 (lower-case hex) of the canonical JSON of the Rollout's raw pod template.
+pub const TEMPLATE_SHA256: &str = "verdigris.dev/template-sha256";
+/// Annotation on Rollouts: the approval that a client of ours wrote, JSON (`verdigris_core::approval::Approval`).
+pub const APPROVAL: &str = "verdigris.dev/approval";

@@ -1,0 +1,1 @@
+//! The web dashboard: server-side HTML, live by server-sent events.

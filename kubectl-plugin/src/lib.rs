@@ -1,0 +1,1 @@
+//! kubectl rollouts: watch, promote, abort and roll back from the terminal.

@@ -1,0 +1,1 @@
+//! Kubernetes, a cluster, the controller and the dashboard in one process: try a release with no cluster.

@@ -1,0 +1,1 @@
+//! Worlds, scenarios, recordings, faults and benchmarks over all of Verdigris.
