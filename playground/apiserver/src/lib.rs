@@ -1,1 +1,5 @@
 //! A Kubernetes API server in memory, for the playground and for tests.
+
+pub mod field_error;
+pub mod resource;
+pub mod status;
