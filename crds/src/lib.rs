@@ -6,6 +6,7 @@
 
 pub mod blue_green;
 pub mod keys;
+pub mod manifest;
 pub mod rollout;
 pub mod status;
 

@@ -9,6 +9,9 @@ use crate::Other;
 /// The peer's status block. Ours adds no field: under the peer's CRD it would be pruned and written again for ever.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
+#[schemars(
+    description = "What the controller saw and decided, and the few fields through which users steer."
+)]
 pub struct RolloutStatus {
     /// Set by users (or by the controller) to abort the update in progress; cleared to retry.
     #[serde(skip_serializing_if = "Option::is_none")]
