@@ -1,5 +1,7 @@
 //! `Rollout`: a Deployment with another `apiVersion`, another `kind` and a `strategy`.
 
+#![expect(clippy::duplicated_attributes, reason = "every printer column has a type and a path")]
+
 use std::collections::BTreeMap;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;

@@ -157,7 +157,9 @@ fn seconds(text: &str) -> Value {
 }
 
 fn list(text: &str, items: Value) -> Value {
-    json!({"type": "array", "description": text, "items": items})
+    let mut list = json!({"type": "array", "description": text});
+    list["items"] = items;
+    list
 }
 
 fn string_map(text: &str) -> Value {
