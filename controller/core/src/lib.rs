@@ -9,6 +9,8 @@
 //! Nothing in this crate reads a clock, rolls dice, talks to a network or looks at its environment: the compiler sees
 //! to it, since the crate depends on neither tokio nor a kube client.
 
+pub mod action;
 pub mod approval;
 pub mod decision;
 pub mod observed;
+pub mod view;

@@ -1,0 +1,104 @@
+//! What keeps a Rollout from going on, in sentences.
+
+use jiff::{SignedDuration, Timestamp};
+use verdigris_crds::{PauseCondition, Rollout, RolloutStatus};
+
+use super::{ReplicaSetView, ServiceView, Version, human, phase};
+
+/// Sentences, the most important first; empty if nothing keeps it.
+pub(super) fn reasons(
+    rollout: &Rollout,
+    current: Option<&Version>,
+    replica_sets: &[ReplicaSetView],
+    services: &[ServiceView],
+    now: Timestamp,
+) -> Vec<String> {
+    let Some(status) = rollout.status.as_ref().filter(|status| status.observed_generation.is_some()) else {
+        return vec!["no controller has looked at this Rollout yet".into()];
+    };
+    let mut reasons = Vec::new();
+    if !phase::is_observed(rollout) {
+        reasons.push(not_observed(rollout, status));
+    }
+    reasons.extend(invalid(status));
+    if status.abort == Some(true) {
+        reasons.push(format!(
+            "{} was aborted: retry it, roll back, or apply another template",
+            name_of(current)
+        ));
+    }
+    if rollout.spec.paused == Some(true) {
+        reasons.push("spec.paused is true: promote it, or set the field to false".into());
+    }
+    let pauses = status.pause_conditions.iter().flatten();
+    reasons.extend(pauses.map(|pause| pause_reason(rollout, current, pause, now)));
+    let set = current.and_then(|current| replica_sets.iter().find(|set| set.hash == current.hash));
+    reasons.extend(set.map(pods_missing).unwrap_or_default());
+    // Only where some Service was found: a client that may not read Services would claim that all of them are missing.
+    if services.iter().any(|service| service.found) {
+        let missing = services.iter().filter(|service| !service.found);
+        reasons.extend(missing.map(|service| format!("there is no Service {}", service.name)));
+    }
+    reasons
+}
+
+fn name_of(version: Option<&Version>) -> String {
+    version.map_or_else(|| "the update".into(), |version| format!("revision {}", version.revision))
+}
+
+fn not_observed(rollout: &Rollout, status: &RolloutStatus) -> String {
+    format!(
+        "the controller has not seen the newest spec yet (generation {}, it has seen {})",
+        rollout.metadata.generation.unwrap_or_default(),
+        status.observed_generation.as_deref().unwrap_or("none"),
+    )
+}
+
+fn invalid(status: &RolloutStatus) -> Option<String> {
+    let mut conditions = status.conditions.iter().flatten();
+    let found =
+        conditions.find(|condition| condition.type_ == "InvalidSpec" && condition.status == "True")?;
+    Some(found.message.clone())
+}
+
+/// With `autoPromotionSeconds: 30` and a pause that began 12 s ago: "revision 2 is promoted by itself in 18s".
+fn pause_reason(
+    rollout: &Rollout,
+    current: Option<&Version>,
+    pause: &PauseCondition,
+    now: Timestamp,
+) -> String {
+    let version = name_of(current);
+    if pause.reason != "BlueGreenPause" {
+        return format!("{version} is paused: {}", pause.reason);
+    }
+    let blue_green = rollout.spec.strategy.as_ref().and_then(|strategy| strategy.blue_green.as_ref());
+    let by_itself = blue_green
+        .filter(|blue_green| blue_green.auto_promotion_enabled.unwrap_or(true))
+        .and_then(|blue_green| blue_green.auto_promotion_seconds);
+    match by_itself {
+        Some(secs) => {
+            let at = pause.start_time.0.checked_add(SignedDuration::from_secs(secs.into())).unwrap_or(now);
+            let left = human::duration(at.duration_since(now).max(SignedDuration::ZERO));
+            format!("{version} is promoted by itself in {left}")
+        }
+        None => format!("{version} waits for someone to promote it"),
+    }
+}
+
+fn pods_missing(set: &ReplicaSetView) -> Vec<String> {
+    if set.available >= set.wanted {
+        return Vec::new();
+    }
+    let mut reasons =
+        vec![format!("revision {}: {} of {} pods are available", set.revision, set.available, set.wanted)];
+    let unready = set.pods.iter().filter(|pod| !pod.ready);
+    reasons.extend(unready.map(|pod| match &pod.trouble {
+        Some(trouble) => format!("pod {}: {}: {trouble}", pod.name, pod.status),
+        None => format!(
+            "pod {}: {}, {} of {} containers ready",
+            pod.name, pod.status, pod.containers_ready, pod.containers
+        ),
+    }));
+    reasons
+}
