@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use jiff::Timestamp;
 use serde_json::Value;
 
-use crate::{field_error::FieldError, status::GroupResource};
+use crate::{field_error::FieldError, schema::Schema, status::GroupResource};
 
 /// One served resource in one version, built in or from a CustomResourceDefinition.
 #[derive(Clone, Debug)]
@@ -36,6 +36,8 @@ pub struct Resource {
     pub subresources: Vec<Subresource>,
     /// Whether it comes from a CustomResourceDefinition.
     pub custom: bool,
+    /// The shape of its objects.
+    pub schema: Arc<Schema>,
     /// The rules of its kind.
     pub strategy: Strategy,
 }
