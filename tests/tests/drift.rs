@@ -1,0 +1,85 @@
+//! Generated files are what their sources say, and the example says what the tour needs.
+
+use std::{path::PathBuf, process::Command};
+
+use serde_json::Value;
+
+#[test]
+fn the_install_manifest_is_the_cluster_kustomization() {
+    let built = kustomize("charts/kustomize/cluster");
+    let committed = read("charts/install.yaml");
+    assert!(
+        documents(&built) == documents(&committed),
+        "charts/install.yaml is stale: run `kubectl kustomize charts/kustomize/cluster > charts/install.yaml`"
+    );
+}
+
+#[test]
+fn the_examples_transformer_is_a_copy_of_ours() {
+    assert!(
+        read("charts/kustomize/rollout-transformer.yaml")
+            == read("examples/superapi/rollout-transformer.yaml"),
+        "copy charts/kustomize/rollout-transformer.yaml to examples/superapi/"
+    );
+}
+
+#[test]
+fn the_transformer_rewrites_all_that_the_peers_does() {
+    let ours: Value = serde_saphyr::from_str(&read("charts/kustomize/rollout-transformer.yaml")).unwrap();
+    let peers: Value =
+        serde_json::from_str(&read("tests/fixtures/peer/api/kustomize-transformer-v5.json")).unwrap();
+    let missing: Vec<String> =
+        field_paths(&peers).into_iter().filter(|path| !field_paths(&ours).contains(path)).collect();
+    assert_eq!(missing, Vec::<String>::new());
+}
+
+#[test]
+fn kustomize_reaches_every_reference_of_the_tours_rollout() {
+    let objects = documents(&kustomize("examples/superapi"));
+    let named = |kind: &str| objects.iter().find(|object| object["kind"] == kind).unwrap();
+    let rollout = named("Rollout");
+    let config = named("ConfigMap")["metadata"]["name"].as_str().unwrap();
+    assert!(config.starts_with("dev-superapi-config-geba-"), "{config}");
+    assert_eq!(rollout["metadata"]["name"], "dev-superapi-geba");
+    let blue_green = &rollout["spec"]["strategy"]["blueGreen"];
+    assert_eq!(blue_green["activeService"], "dev-superapi-svc-active-geba");
+    assert_eq!(blue_green["previewService"], "dev-superapi-svc-preview-geba");
+    let template = &rollout["spec"]["template"];
+    assert_eq!(template["spec"]["containers"][0]["env"][0]["valueFrom"]["configMapKeyRef"]["name"], config);
+    for labels in [&rollout["spec"]["selector"]["matchLabels"], &template["metadata"]["labels"]] {
+        assert_eq!(*labels, serde_json::json!({"app": "superapi", "version": "v1", "env": "dev"}));
+    }
+}
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+fn read(path: &str) -> String {
+    std::fs::read_to_string(root().join(path)).unwrap()
+}
+
+fn kustomize(folder: &str) -> String {
+    let output = Command::new("kubectl").args(["kustomize", folder]).current_dir(root()).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn documents(yaml: &str) -> Vec<Value> {
+    serde_saphyr::from_str_multiple::<Value, Vec<Value>>(yaml).unwrap()
+}
+
+/// `section referenced-kind: kind path` of every entry.
+fn field_paths(transformer: &Value) -> Vec<String> {
+    let mut found = Vec::new();
+    for (section, entries) in transformer.as_object().unwrap() {
+        for entry in entries.as_array().unwrap() {
+            let specs = entry["fieldSpecs"].as_array().cloned().unwrap_or_else(|| vec![entry.clone()]);
+            let target = entry.get("fieldSpecs").map(|_| entry["kind"].to_string());
+            found.extend(specs.iter().map(|spec| {
+                format!("{section} {}: {} {}", target.clone().unwrap_or_default(), spec["kind"], spec["path"])
+            }));
+        }
+    }
+    found
+}

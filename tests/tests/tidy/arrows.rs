@@ -1,0 +1,48 @@
+//! Which crate may know which: ARCHITECTURE.md says it in words.
+
+use super::metadata::linked_into;
+
+/// Crate, and the crates of ours that it may be built from.
+const ARROWS: [(&str, &[&str]); 8] = [
+    ("verdigris-crds", &[]),
+    ("verdigris-core", &["verdigris-crds"]),
+    ("verdigris-controller", &["verdigris-core", "verdigris-crds"]),
+    ("verdigris-dashboard", &["verdigris-core", "verdigris-crds"]),
+    ("verdigris-kubectl-plugin", &["verdigris-core", "verdigris-crds", "verdigris-dashboard"]),
+    ("verdigris-playground-apiserver", &[]),
+    ("verdigris-playground-cluster", &[]),
+    (
+        "verdigris-playground",
+        &[
+            "verdigris-controller",
+            "verdigris-core",
+            "verdigris-crds",
+            "verdigris-dashboard",
+            "verdigris-playground-apiserver",
+            "verdigris-playground-cluster",
+        ],
+    ),
+];
+
+/// Whatever can wait, talk, tell the time or throw dice.
+const IMPURE: [&str; 9] =
+    ["tokio", "hyper", "tower", "kube-client", "kube-runtime", "rustls", "fastrand", "futures", "tracing"];
+
+#[test]
+fn no_crate_knows_more_of_ours_than_its_arrows_say() {
+    for (package, allowed) in ARROWS {
+        for dependency in linked_into(package) {
+            let fine = !dependency.starts_with("verdigris") || allowed.contains(&dependency.as_str());
+            assert!(fine, "{package} must not depend on {dependency}");
+        }
+    }
+}
+
+#[test]
+fn the_core_and_the_types_are_pure() {
+    for package in ["verdigris-crds", "verdigris-core"] {
+        let linked = linked_into(package);
+        let impure: Vec<_> = IMPURE.iter().filter(|name| linked.contains(**name)).collect();
+        assert!(impure.is_empty(), "{package} is built from {impure:?}");
+    }
+}
