@@ -1,1 +1,7 @@
 //! Worlds, scenarios, recordings, faults and benchmarks over all of Verdigris.
+//!
+//! Library: what scenarios are made of. `tests/tests/`: the scenarios, one binary a kind of proof.
+
+pub mod facts;
+pub mod fuse;
+pub mod recording;

@@ -1,0 +1,165 @@
+//! Recordings of the peer at work (`fixtures/peer/`, see the README there), and the scenarios that made them.
+
+use std::{fs, path::PathBuf};
+
+use anyhow::{Context, Result};
+use serde_json::{Value, json};
+
+use crate::facts::Snapshot;
+
+/// One thing that somebody does to a Rollout, after which it comes to rest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Act {
+    /// Create the Services, then the Rollout with image `example/app:1`.
+    Deploy,
+    /// Create the Rollout with no Services beside it.
+    DeployWithoutServices,
+    /// Create the Services.
+    CreateServices,
+    /// Set the image to `example/app:N`.
+    Image(u32),
+    /// Clear the pause, as the stock plugin's `promote` does.
+    Promote,
+    /// Promote without pauses.
+    PromoteFull,
+    /// Abort the update.
+    Abort,
+    /// Retry an aborted update.
+    Retry,
+    /// Let so many seconds pass.
+    Wait(u64),
+}
+
+/// A scenario that was played on the peer: what was done, and the step recorded after each act.
+#[derive(Clone, Copy, Debug)]
+pub struct Scenario {
+    /// Folder under `fixtures/peer`, and namespace.
+    pub name: &'static str,
+    /// Acts in order, each with the file that shows the world after it (none where nobody looked).
+    pub acts: &'static [(Act, Option<&'static str>)],
+}
+
+/// The scenarios that need only what is honoured today.
+pub const SCENARIOS: &[Scenario] = &[
+    Scenario {
+        name: "manual",
+        acts: &[
+            (Act::Deploy, Some("01-healthy-r1")),
+            (Act::Image(2), Some("02-paused-r2")),
+            (Act::Promote, Some("03-promoted-r2-old-warm")),
+            (Act::Wait(8), Some("04-old-scaled-down")),
+            (Act::Image(1), Some("05-rolled-back-paused-r3")),
+            (Act::Promote, Some("06-rolled-back-r3")),
+        ],
+    },
+    Scenario {
+        name: "auto",
+        acts: &[
+            (Act::Deploy, Some("01-healthy-r1")),
+            (Act::Image(2), Some("02-switched-r2")),
+            (Act::Image(1), Some("03-fast-rollback-r3")),
+        ],
+    },
+    Scenario {
+        name: "seconds",
+        acts: &[
+            (Act::Deploy, Some("01-healthy-r1")),
+            (Act::Image(2), Some("02-paused-r2")),
+            (Act::Wait(7), Some("03-promoted-after-seconds")),
+        ],
+    },
+    Scenario {
+        name: "abort",
+        acts: &[
+            (Act::Deploy, Some("01-healthy-r1")),
+            (Act::Image(2), Some("02-paused-r2")),
+            (Act::Abort, Some("03-aborted")),
+            (Act::Wait(8), Some("04-aborted-scaled-down")),
+            (Act::Retry, Some("05-retried-paused")),
+            (Act::Abort, None),
+            (Act::Image(1), Some("06-reverted-to-stable")),
+        ],
+    },
+    Scenario {
+        name: "full",
+        acts: &[
+            (Act::Deploy, Some("01-healthy-r1")),
+            (Act::Image(2), Some("02-paused-r2")),
+            (Act::PromoteFull, Some("03-fully-promoted")),
+        ],
+    },
+    Scenario {
+        name: "update-in-update",
+        acts: &[
+            (Act::Deploy, Some("01-healthy-r1")),
+            (Act::Image(2), Some("02-paused-r2")),
+            (Act::Image(3), Some("03-paused-r3-r2-abandoned")),
+            (Act::Wait(7), Some("04-r2-scaled-down")),
+            (Act::Promote, Some("05-promoted-r3")),
+        ],
+    },
+    Scenario {
+        name: "invalid",
+        acts: &[
+            (Act::DeployWithoutServices, Some("01-no-active-service")),
+            (Act::CreateServices, Some("02-repaired")),
+        ],
+    },
+];
+
+impl Scenario {
+    /// The world as the peer left it at `step`.
+    ///
+    /// # Errors
+    /// If the recording is not there or not what it should be.
+    pub fn recorded(&self, step: &str) -> Result<Snapshot> {
+        let text = self.file(&format!("{step}.json"))?;
+        let value: Value = serde_json::from_str(&text).with_context(|| format!("reading {}/{step}", self.name))?;
+        let list = |key: &str| value[key].as_array().cloned().unwrap_or_default();
+        Ok(Snapshot {
+            rollout: value["rollout"].clone(),
+            replica_sets: list("replicasets"),
+            services: list("services"),
+        })
+    }
+
+    /// The events of the whole scenario: `type reason object xN: text`, a line each.
+    ///
+    /// # Errors
+    /// If the recording is not there.
+    pub fn recorded_events(&self) -> Result<Vec<String>> {
+        Ok(self.file("events.txt")?.lines().map(str::to_owned).collect())
+    }
+
+    /// The Rollout that was applied: that of the first step, without what server and controller added.
+    ///
+    /// # Errors
+    /// If the recording is not there.
+    pub fn rollout(&self) -> Result<Value> {
+        let first = self.acts.iter().find_map(|(_, step)| *step).context("a scenario without steps")?;
+        let seen = self.recorded(first)?.rollout;
+        Ok(json!({
+            "apiVersion": seen["apiVersion"],
+            "kind": seen["kind"],
+            "metadata": {"name": seen["metadata"]["name"], "namespace": self.name},
+            "spec": seen["spec"],
+        }))
+    }
+
+    fn file(&self, name: &str) -> Result<String> {
+        let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fixtures/peer").join(self.name).join(name);
+        fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))
+    }
+}
+
+/// The two Services of every scenario.
+pub fn services(namespace: &str) -> [Value; 2] {
+    ["app-active", "app-preview"].map(|name| {
+        json!({
+            "apiVersion": "v1",
+            "kind": "Service",
+            "metadata": {"name": name, "namespace": namespace},
+            "spec": {"selector": {"app": "app"}, "ports": [{"name": "http", "port": 80, "targetPort": 8080}]},
+        })
+    })
+}
