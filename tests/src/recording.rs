@@ -114,7 +114,8 @@ impl Scenario {
     /// If the recording is not there or not what it should be.
     pub fn recorded(&self, step: &str) -> Result<Snapshot> {
         let text = self.file(&format!("{step}.json"))?;
-        let value: Value = serde_json::from_str(&text).with_context(|| format!("reading {}/{step}", self.name))?;
+        let value: Value =
+            serde_json::from_str(&text).with_context(|| format!("reading {}/{step}", self.name))?;
         let list = |key: &str| value[key].as_array().cloned().unwrap_or_default();
         Ok(Snapshot {
             rollout: value["rollout"].clone(),
