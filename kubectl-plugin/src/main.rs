@@ -1,3 +1,7 @@
-//! Entry point.
+//! `kubectl rollouts`.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    verdigris_kubectl_plugin::main(std::env::args_os())
+}

@@ -191,7 +191,7 @@ pub fn pause(rollout: &Rollout) -> Plan {
 #[must_use]
 pub fn restart(rollout: &Rollout, delay: SignedDuration, now: Timestamp) -> Plan {
     let at = Timestamp::from_second(now.checked_add(delay).unwrap_or(now).as_second()).unwrap_or(now);
-    let done = format!("rollout '{}' restarts in {}s", name(rollout), delay.as_secs());
+    let done = format!("rollout '{}' restarts in {}", name(rollout), go_text(delay.as_secs()));
     Plan::one(Patch::merge(Target::Rollout, json!({"spec": {"restartAt": at.to_string()}})), done)
 }
 
@@ -227,7 +227,8 @@ impl Who {
             hash: version.hash.clone(),
             revision: Some(version.revision),
             user: self.user.clone(),
-            at: Some(self.now),
+            // Whole seconds, as every time that the API writes.
+            at: Some(Timestamp::from_second(self.now.as_second()).unwrap_or(self.now)),
             by: self.by.clone(),
         }
     }
@@ -235,6 +236,16 @@ impl Who {
 
 fn name(rollout: &Rollout) -> String {
     rollout.metadata.name.clone().unwrap_or_default()
+}
+
+/// Seconds as Go writes a duration: `0s`, `90s` is `1m30s`, an hour is `1h0m0s`.
+fn go_text(secs: i64) -> String {
+    let (hours, minutes, secs) = (secs / 3600, secs / 60 % 60, secs % 60);
+    match (hours, minutes) {
+        (0, 0) => format!("{secs}s"),
+        (0, _) => format!("{minutes}m{secs}s"),
+        _ => format!("{hours}h{minutes}m{secs}s"),
+    }
 }
 
 fn list(revisions: &[u64]) -> String {

@@ -1,0 +1,231 @@
+//! How to reach the cluster: kubectl's connection flags, and the kubeconfig that they change.
+
+use std::{path::PathBuf, time::Duration};
+
+use clap::Args;
+use kube::config::{
+    AuthInfo, Cluster, Config, Context, KubeConfigOptions, Kubeconfig, KubeconfigError, NamedAuthInfo,
+    NamedCluster, NamedContext,
+};
+
+use crate::go_duration;
+
+/// kubectl's connection flags, in one table.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Connection")]
+pub struct ConnectionArgs {
+    /// Namespace to look in. Default: the context's
+    #[arg(long, short = 'n', global = true, value_name = "NAME")]
+    pub namespace: Option<String>,
+    /// Context of the kubeconfig to use
+    #[arg(long, global = true, value_name = "NAME")]
+    pub context: Option<String>,
+    /// Kubeconfig file to use
+    #[arg(long, global = true, value_name = "FILE")]
+    pub kubeconfig: Option<PathBuf>,
+    /// Cluster of the kubeconfig to use
+    #[arg(long, global = true, hide_short_help = true, value_name = "NAME")]
+    pub cluster: Option<String>,
+    /// User of the kubeconfig to use
+    #[arg(long, global = true, hide_short_help = true, value_name = "NAME")]
+    pub user: Option<String>,
+    /// Address of the API server
+    #[arg(long, short = 's', global = true, hide_short_help = true, value_name = "URL")]
+    pub server: Option<String>,
+    /// Bearer token for the API server
+    #[arg(long, global = true, hide_short_help = true, value_name = "TOKEN")]
+    pub token: Option<String>,
+    /// User to act as
+    #[arg(long = "as", global = true, hide_short_help = true, value_name = "USER")]
+    pub as_user: Option<String>,
+    /// Group to act as; may be given more than once
+    #[arg(long, global = true, hide_short_help = true, value_name = "GROUP")]
+    pub as_group: Vec<String>,
+    /// UID to act as
+    #[arg(long, global = true, hide_short_help = true, value_name = "UID")]
+    pub as_uid: Option<String>,
+    /// Certificate authority's file for the API server
+    #[arg(long, global = true, hide_short_help = true, value_name = "FILE")]
+    pub certificate_authority: Option<String>,
+    /// Client certificate's file for TLS
+    #[arg(long, global = true, hide_short_help = true, value_name = "FILE")]
+    pub client_certificate: Option<String>,
+    /// Client key's file for TLS
+    #[arg(long, global = true, hide_short_help = true, value_name = "FILE")]
+    pub client_key: Option<String>,
+    /// Do not check the API server's certificate
+    #[arg(long, global = true, hide_short_help = true)]
+    pub insecure_skip_tls_verify: bool,
+    /// Name that the API server's certificate must be for
+    #[arg(long, global = true, hide_short_help = true, value_name = "NAME")]
+    pub tls_server_name: Option<String>,
+    /// How long to wait for one answer: 5s, 2m; 0 waits for ever
+    #[arg(long, global = true, hide_short_help = true, value_name = "DURATION", default_value = "0", value_parser = go_duration::parse)]
+    pub request_timeout: Duration,
+    /// Do not ask for compressed answers
+    #[arg(long, global = true, hide_short_help = true)]
+    pub disable_compression: bool,
+    /// Accepted for kubectl's sake; nothing is cached
+    #[arg(long, global = true, hide_short_help = true, value_name = "DIRECTORY")]
+    pub cache_dir: Option<PathBuf>,
+    /// How much to log of the requests: 6 and 8 are steps
+    #[arg(long, short = 'v', global = true, hide_short_help = true, value_name = "N", default_value_t = 0)]
+    pub kloglevel: u8,
+    /// How much to log: info, debug or trace
+    #[arg(long, global = true, hide_short_help = true, value_name = "LEVEL", default_value = "info")]
+    pub loglevel: String,
+}
+
+/// Why no connection could even be tried.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectionError {
+    /// No kubeconfig, no flags, and not inside a cluster.
+    #[error(
+        "no cluster to talk to: there is no kubeconfig (--kubeconfig, KUBECONFIG, ~/.kube/config) and this is not a pod"
+    )]
+    NoCluster,
+    /// The kubeconfig says something that cannot be used.
+    #[error("kubeconfig: {0}")]
+    Kubeconfig(#[from] KubeconfigError),
+}
+
+/// A way to reach a cluster.
+pub struct Connection {
+    /// For the client.
+    pub config: Config,
+    /// The name of the kubeconfig's user.
+    pub user: Option<String>,
+}
+
+impl ConnectionArgs {
+    /// Reads the kubeconfig and applies the flags to it.
+    pub async fn connection(&self) -> Result<Connection, ConnectionError> {
+        let Some(mut kubeconfig) = self.read()? else {
+            let mut config = Config::incluster().map_err(|_| ConnectionError::NoCluster)?;
+            self.apply_to_config(&mut config);
+            return Ok(Connection { config, user: None });
+        };
+        let user = self.apply_to_kubeconfig(&mut kubeconfig);
+        let options = KubeConfigOptions {
+            context: self.context.clone(),
+            cluster: self.cluster.clone(),
+            user: self.user.clone(),
+        };
+        let mut config = Config::from_custom_kubeconfig(kubeconfig, &options).await?;
+        self.apply_to_config(&mut config);
+        Ok(Connection { config, user })
+    }
+
+    /// The kubeconfig; `None` if there is none and no flag stands in for it.
+    fn read(&self) -> Result<Option<Kubeconfig>, ConnectionError> {
+        if let Some(path) = &self.kubeconfig {
+            return Ok(Some(Kubeconfig::read_from(path)?));
+        }
+        match Kubeconfig::read() {
+            Ok(found) if !found.contexts.is_empty() => Ok(Some(found)),
+            Ok(_) | Err(KubeconfigError::ReadConfig(..) | KubeconfigError::FindPath) => {
+                Ok(self.server.is_some().then(Kubeconfig::default))
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Returns the name of the user that it selects.
+    fn apply_to_kubeconfig(&self, kubeconfig: &mut Kubeconfig) -> Option<String> {
+        if kubeconfig.contexts.is_empty() {
+            add_empty_context(kubeconfig);
+        }
+        let chosen = self.context.as_ref().or(kubeconfig.current_context.as_ref());
+        let context =
+            kubeconfig.contexts.iter().find(|context| Some(&context.name) == chosen)?.context.clone()?;
+        let cluster_name = self.cluster.clone().unwrap_or(context.cluster);
+        let user_name = self.user.clone().or(context.user);
+        let cluster = kubeconfig.clusters.iter_mut().find(|cluster| cluster.name == cluster_name);
+        if let Some(cluster) = cluster.and_then(|named| named.cluster.as_mut()) {
+            self.apply_to_cluster(cluster);
+        }
+        let user = kubeconfig.auth_infos.iter_mut().find(|user| Some(&user.name) == user_name.as_ref());
+        if let Some(user) = user {
+            self.apply_to_user(user.auth_info.get_or_insert_with(AuthInfo::default));
+        }
+        user_name.filter(|name| !name.is_empty())
+    }
+
+    fn apply_to_cluster(&self, cluster: &mut Cluster) {
+        if let Some(server) = &self.server {
+            cluster.server = Some(server.clone());
+        }
+        if let Some(file) = &self.certificate_authority {
+            cluster.certificate_authority = Some(file.clone());
+            cluster.certificate_authority_data = None;
+        }
+        if let Some(name) = &self.tls_server_name {
+            cluster.tls_server_name = Some(name.clone());
+        }
+        if self.insecure_skip_tls_verify {
+            cluster.insecure_skip_tls_verify = Some(true);
+        }
+        if self.disable_compression {
+            cluster.disable_compression = Some(true);
+        }
+    }
+
+    fn apply_to_user(&self, user: &mut AuthInfo) {
+        if let Some(token) = &self.token {
+            user.token = Some(token.clone().into());
+            user.exec = None;
+            user.auth_provider = None;
+        }
+        if let Some(file) = &self.client_certificate {
+            user.client_certificate = Some(file.clone());
+            user.client_certificate_data = None;
+        }
+        if let Some(file) = &self.client_key {
+            user.client_key = Some(file.clone());
+            user.client_key_data = None;
+        }
+        if let Some(name) = &self.as_user {
+            user.impersonate = Some(name.clone());
+        }
+        if let Some(uid) = &self.as_uid {
+            user.impersonate_uid = Some(uid.clone());
+        }
+        if !self.as_group.is_empty() {
+            user.impersonate_groups = Some(self.as_group.clone());
+        }
+    }
+
+    fn apply_to_config(&self, config: &mut Config) {
+        if let Some(namespace) = &self.namespace {
+            config.default_namespace.clone_from(namespace);
+        }
+        if !self.request_timeout.is_zero() {
+            config.connect_timeout = Some(self.request_timeout);
+            config.read_timeout = Some(self.request_timeout);
+            config.write_timeout = Some(self.request_timeout);
+            config.reset_reader_on_write = true;
+        }
+    }
+}
+
+/// `--server` (and perhaps `--token`) without a kubeconfig: one context with nothing in it.
+fn add_empty_context(kubeconfig: &mut Kubeconfig) {
+    let name = String::from("flags");
+    kubeconfig.clusters.push(NamedCluster {
+        name: name.clone(),
+        cluster: Some(Cluster::default()),
+        ..NamedCluster::default()
+    });
+    kubeconfig.auth_infos.push(NamedAuthInfo {
+        name: name.clone(),
+        auth_info: Some(AuthInfo::default()),
+        ..NamedAuthInfo::default()
+    });
+    let context = Context { cluster: name.clone(), user: Some(name.clone()), ..Context::default() };
+    kubeconfig.contexts.push(NamedContext {
+        name: name.clone(),
+        context: Some(context),
+        ..NamedContext::default()
+    });
+    kubeconfig.current_context = Some(name);
+}

@@ -1,0 +1,111 @@
+//! What can go wrong, in words for people.
+
+use verdigris_core::action::{ImageError, Refusal};
+
+use crate::connection::ConnectionError;
+
+/// Why a command failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The async runtime did not start.
+    #[error("cannot start: {0}")]
+    Runtime(std::io::Error),
+    /// There is no way to the cluster.
+    #[error(transparent)]
+    Connection(#[from] ConnectionError),
+    /// The cluster said no, or nothing.
+    #[error("{0}")]
+    Api(String),
+    /// There is no such rollout.
+    #[error("{message}\nSee which there are: {list}")]
+    NoSuchRollout {
+        /// The server's words.
+        message: String,
+        /// The command that lists rollouts.
+        list: String,
+    },
+    /// The cluster does not know the kind.
+    #[error(
+        "this cluster has no Rollouts: rollouts.argoproj.io is not installed. Install Verdigris (or its CRDs) first"
+    )]
+    NoCrd,
+    /// What was asked for makes no sense now.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// The image was not set.
+    #[error(transparent)]
+    Image(#[from] ImageError),
+    /// An object that the plugin cannot read.
+    #[error("{what}: {error}")]
+    Unreadable {
+        /// Which object.
+        what: String,
+        /// Why.
+        error: serde_json::Error,
+    },
+    /// An argument that makes no sense.
+    #[error("{0}")]
+    Usage(String),
+    /// `status`: the peer's text.
+    #[error("The rollout is in a degraded state with message: {0}")]
+    Degraded(String),
+    /// `status`: the peer's text.
+    #[error("Rollout status watch exceeded timeout")]
+    WatchTimeout,
+    /// The rollout went away while it was watched.
+    #[error("rollout '{0}' was deleted")]
+    Deleted(String),
+    /// Nobody reads our output any more (`| head`): not a failure.
+    #[error("nobody reads the output")]
+    Closed,
+    /// Output failed.
+    #[error("writing output: {0}")]
+    Output(std::io::Error),
+}
+
+impl From<std::io::Error> for Error {
+    fn from(error: std::io::Error) -> Self {
+        if error.kind() == std::io::ErrorKind::BrokenPipe { Self::Closed } else { Self::Output(error) }
+    }
+}
+
+/// An answer of the API, or the lack of one, in words: what was being done, and what came back from where.
+pub fn explain(doing: &str, error: &kube::Error, address: &str) -> String {
+    match error {
+        kube::Error::Api(status) if status.code == 401 => {
+            format!(
+                "{doing}: the cluster does not accept the credentials (Unauthorized); check the kubeconfig's user"
+            )
+        }
+        kube::Error::Api(status) if status.message.is_empty() => {
+            format!("{doing}: {} {}", status.code, status.reason)
+        }
+        kube::Error::Api(status) => format!("{doing}: {}", status.message),
+        error => format!("{doing}: cannot reach the cluster at {address}: {}", root(error)),
+    }
+}
+
+/// The words of the innermost error: those around it only say that a request failed.
+pub fn root(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut innermost = error;
+    while let Some(error) = innermost.source() {
+        innermost = error;
+    }
+    innermost.to_string()
+}
+
+/// Whether the answer means that something is not there.
+pub fn is_not_found(error: &kube::Error) -> bool {
+    matches!(error, kube::Error::Api(status) if status.code == 404)
+}
+
+/// Whether the answer means that the kind is not there: not an object of it, but the path.
+pub fn is_missing_kind(error: &kube::Error) -> bool {
+    let kube::Error::Api(status) = error else { return false };
+    status.code == 404 && status.details.as_ref().is_none_or(|details| details.name.is_empty())
+}
+
+/// Whether somebody else wrote in between.
+pub fn is_conflict(error: &kube::Error) -> bool {
+    matches!(error, kube::Error::Api(status) if status.code == 409)
+}
