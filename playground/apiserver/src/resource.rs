@@ -36,8 +36,12 @@ pub struct Resource {
     pub subresources: Vec<Subresource>,
     /// Whether it comes from a CustomResourceDefinition.
     pub custom: bool,
-    /// The shape of its objects.
+    /// What its objects may look like, and how their lists merge.
     pub schema: Arc<Schema>,
+    /// The columns of a CustomResourceDefinition; the built-in kinds have theirs in the table printer.
+    pub columns: Vec<Column>,
+    /// The schema of a CustomResourceDefinition as it was written, for OpenAPI.
+    pub described: Option<Arc<Value>>,
     /// The rules of its kind.
     pub strategy: Strategy,
 }
@@ -51,6 +55,23 @@ pub struct ScalePaths {
     pub status_replicas: String,
     /// Path of the label selector: a string, or (for built-ins) a LabelSelector object.
     pub label_selector: Option<String>,
+}
+
+/// A column that a CustomResourceDefinition asks `kubectl get` to print.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Column {
+    /// The heading.
+    pub name: String,
+    /// OpenAPI type of the cells: `string`, `integer`, `number`, `boolean` or `date` (printed as an age).
+    pub kind: String,
+    /// A finer type, such as `name`.
+    pub format: String,
+    /// What the column means.
+    pub description: String,
+    /// 0 for the columns that are always printed, more for those of `-o wide`.
+    pub priority: i64,
+    /// Where the cell's value is, such as `.spec.replicas`.
+    pub json_path: String,
 }
 
 /// A subresource besides `status` and `scale`.

@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+mod canonical;
 mod decode;
 mod defaults;
 mod parse;
@@ -152,6 +153,8 @@ pub struct Schema {
     pub patch_strategy: PatchStrategy,
     /// The field that tells a list's items apart in a strategic merge.
     pub patch_merge_key: Option<String>,
+    /// Left out when it is empty, 0 or false: how built-in types are written.
+    pub omit_zero: bool,
     /// CEL rules.
     pub rules: Vec<Rule>,
     /// Every one of these must hold besides (they only restrict, they name no fields).

@@ -38,6 +38,11 @@ impl Schema {
         self.definition.as_deref().and_then(|name| name.rsplit('.').next())
     }
 
+    /// Whether the value is a quantity such as `500m`, which has one canonical form.
+    pub(super) fn is_quantity(&self) -> bool {
+        self.int_or_string && self.go_name() == Some("Quantity")
+    }
+
     /// The type as the decoder spells it: `int32`, `[]v1.Container`, `map[string]string`.
     fn go_type(&self) -> String {
         match self.kind {
@@ -74,6 +79,13 @@ fn decode(schema: &Schema, value: &Value, place: &Place<'_>) -> Option<String> {
     if value.is_null() {
         return None;
     }
+    if schema.is_quantity() {
+        return match value {
+            Value::String(text) => quantity::parse(text).err().map(|error| error.to_string()),
+            Value::Number(_) => None,
+            _ => Some(quantity::QuantityError::Format.to_string()),
+        };
+    }
     if schema.int_or_string {
         let fits = value.is_string() || value.as_i64().is_some();
         return (!fits).then(|| cannot(value, place, "int32"));
@@ -88,7 +100,6 @@ fn decode(schema: &Schema, value: &Value, place: &Place<'_>) -> Option<String> {
             };
             (!fits).then(|| cannot_number(number, place, &schema.go_type()))
         }
-        (Some(Type::String), Value::Number(_)) if schema.go_name() == Some("Quantity") => None,
         (Some(Type::String), Value::String(text)) => decode_text(schema, text),
         (Some(Type::Array), Value::Array(items)) => {
             let node = schema.items.as_ref()?;
@@ -110,21 +121,17 @@ fn decode(schema: &Schema, value: &Value, place: &Place<'_>) -> Option<String> {
 
 impl<'a> Place<'a> {
     /// An item of a list or a value of a map: same path, and a struct of its own if it is one.
-    fn within(&self, node: &'a Schema) -> Place<'a>
-    where
-        'a: 'a,
-    {
+    fn within(&self, node: &'a Schema) -> Place<'a> {
         let is_struct = node.kind == Some(Type::Object);
         let owner = node.go_name().filter(|_| is_struct);
         Place { owner: owner.unwrap_or(self.owner), path: self.path.clone() }
     }
 }
 
-/// Strings that carry something finer: times, bytes, quantities.
+/// Strings that carry something finer: times and bytes.
 fn decode_text(schema: &Schema, text: &str) -> Option<String> {
-    match (schema.go_name(), schema.format.as_deref()) {
-        (Some("Quantity"), _) => quantity::parse(text).err().map(|error| error.to_string()),
-        (_, Some("date-time")) => {
+    match schema.format.as_deref() {
+        Some("date-time") => {
             let readable = text.parse::<jiff::Timestamp>().is_ok();
             let start = text.chars().take(1).all(|c| c.is_ascii_digit());
             let part = if start { "-" } else { "2006" };
@@ -134,7 +141,7 @@ fn decode_text(schema: &Schema, text: &str) -> Option<String> {
                 )
             })
         }
-        (_, Some("byte")) => {
+        Some("byte") => {
             let offset = bad_base64_offset(text)?;
             Some(format!("illegal base64 data at input byte {offset}"))
         }
@@ -152,7 +159,7 @@ fn bad_base64_offset(text: &str) -> Option<usize> {
     if let Some((offset, _)) = bytes[data..].iter().find(|(_, byte)| *byte != b'=') {
         return Some(*offset);
     }
-    let well_padded = bytes.len() % 4 == 0 && padding <= 2 && (padding == 0 || data % 4 != 1);
+    let well_padded = bytes.len().is_multiple_of(4) && padding <= 2 && (padding == 0 || data % 4 != 1);
     (!well_padded).then(|| bytes.get(data).map_or(text.len(), |(offset, _)| *offset))
 }
 

@@ -87,11 +87,6 @@ impl Definitions {
         Ok(node)
     }
 
-    /// Puts a changed node in a definition's place, for those that refer to it later.
-    pub fn replace(&mut self, name: &str, node: Arc<Schema>) {
-        self.nodes.insert(name.to_owned(), node);
-    }
-
     fn parse(&mut self, source: &Value, path: &str, depth: u32) -> Result<Schema, SchemaError> {
         let source = match source {
             Value::Object(source) => source,
@@ -138,6 +133,7 @@ impl Definitions {
         }
         match source.get("additionalProperties") {
             None | Some(Value::Bool(false)) => {}
+            // `true` and `{}` alike: any value under any name.
             Some(values) => {
                 let child = self.child(values, &format!("{path}.additionalProperties"), depth)?;
                 node.additional_properties = Some(child);
@@ -237,6 +233,7 @@ fn read_limits(node: &mut Schema, source: &Map<String, Value>) {
 
 fn read_extensions(node: &mut Schema, source: &Map<String, Value>) {
     node.preserve_unknown |= flag(source, "x-kubernetes-preserve-unknown-fields");
+    node.omit_zero |= flag(source, "x-omit-zero");
     node.embedded_resource |= flag(source, "x-kubernetes-embedded-resource");
     node.int_or_string |=
         flag(source, "x-kubernetes-int-or-string") || text(source, "format") == Some("int-or-string");

@@ -1,0 +1,163 @@
+//! The rules of ConfigMaps and Secrets.
+
+use serde_json::{Map, Value};
+
+use super::rules::{object_at, text};
+use crate::field_error::FieldError;
+use crate::resource::{SelectableField, Strategy};
+
+/// Keys and values together may not be larger than this.
+const BYTES_MAX: usize = 1024 * 1024;
+
+pub(super) fn config_map() -> Strategy {
+    Strategy {
+        validate_create: |map| key_faults(map, &["data", "binaryData"]),
+        validate_update: |new, old| {
+            let mut faults = immutable_faults(new, old, &["data", "binaryData"]);
+            faults.extend(key_faults(new, &["data", "binaryData"]));
+            faults
+        },
+        ..Strategy::default()
+    }
+}
+
+pub(super) fn secret() -> Strategy {
+    const TYPE: [SelectableField; 1] = [SelectableField { label: "type", pointer: "/type", absent: "" }];
+    Strategy {
+        default: write_texts,
+        validate_create: secret_faults,
+        validate_update: |new, old| {
+            let mut faults = Vec::new();
+            if new["type"] != old["type"] {
+                faults.push(FieldError::invalid("type", new["type"].clone(), "field is immutable"));
+            }
+            faults.extend(immutable_faults(new, old, &["data"]));
+            faults.extend(secret_faults(new));
+            faults
+        },
+        selectable_fields: &TYPE,
+        ..Strategy::default()
+    }
+}
+
+/// `stringData` is for writing only: it goes into `data`, over what is there.
+fn write_texts(secret: &mut Value) {
+    let Some(fields) = secret.as_object_mut() else { return };
+    let Some(Value::Object(texts)) = fields.remove("stringData") else { return };
+    let Some(data) = object_at(secret, "data") else { return };
+    for (key, text) in texts {
+        if let Value::String(text) = text {
+            data.insert(key, Value::String(base64(text.as_bytes())));
+        }
+    }
+}
+
+/// Standard base64 with padding.
+fn base64(bytes: &[u8]) -> String {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut out = String::with_capacity(bytes.len().div_ceil(3) * 4);
+    for chunk in bytes.chunks(3) {
+        let byte = |index: usize| u32::from(chunk.get(index).copied().unwrap_or(0));
+        let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
+        for index in 0..4 {
+            let sextet = (bits >> (18 - 6 * index)) & 0x3f;
+            let is_padding = index > chunk.len();
+            out.push(if is_padding { '=' } else { char::from(ALPHABET[sextet as usize]) });
+        }
+    }
+    out
+}
+
+fn secret_faults(secret: &Value) -> Vec<FieldError> {
+    let mut faults = key_faults(secret, &["data"]);
+    let needed: &[&str] = match text(secret, "type") {
+        "kubernetes.io/tls" => &["tls.crt", "tls.key"],
+        "kubernetes.io/dockerconfigjson" => &[".dockerconfigjson"],
+        "kubernetes.io/dockercfg" => &[".dockercfg"],
+        "kubernetes.io/ssh-auth" => &["ssh-privatekey"],
+        _ => &[],
+    };
+    for key in needed {
+        if secret["data"][key].is_null() {
+            faults.push(FieldError::required(format!("data[{key}]"), ""));
+        }
+    }
+    faults
+}
+
+fn key_faults(object: &Value, fields: &[&str]) -> Vec<FieldError> {
+    let mut faults = Vec::new();
+    let mut bytes = 0;
+    let empty = Map::new();
+    for field in fields {
+        let entries = object[field].as_object().unwrap_or(&empty);
+        for (key, value) in entries {
+            let path = format!("{field}[{key}]");
+            faults.extend(key_fault(key).map(|fault| FieldError::invalid(&*path, key.as_str(), fault)));
+            if *field == "binaryData" && !object["data"][key].is_null() {
+                let detail = "duplicate of key present in data";
+                faults.push(FieldError::invalid(path, key.as_str(), detail));
+            }
+            bytes += value.as_str().map_or(0, str::len);
+        }
+    }
+    if bytes > BYTES_MAX {
+        faults.push(FieldError::too_long("", BYTES_MAX));
+    }
+    faults
+}
+
+fn key_fault(key: &str) -> Option<String> {
+    if key.len() > 253 {
+        return Some("must be no more than 253 characters".to_owned());
+    }
+    if key == "." || key == ".." || key.starts_with("..") {
+        return Some(match key {
+            "." => "must not be '.'".to_owned(),
+            ".." => "must not be '..'".to_owned(),
+            _ => "must not start with '..'".to_owned(),
+        });
+    }
+    let fits =
+        !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
+    (!fits).then(|| {
+        "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or 'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')".to_owned()
+    })
+}
+
+fn immutable_faults(new: &Value, old: &Value, fields: &[&str]) -> Vec<FieldError> {
+    if old["immutable"] != true {
+        return Vec::new();
+    }
+    let mut faults = Vec::new();
+    if new["immutable"] != true {
+        faults.push(FieldError::forbidden("immutable", "field is immutable when `immutable` is set"));
+    }
+    for field in fields.iter().filter(|field| new[**field] != old[**field]) {
+        faults.push(FieldError::forbidden(*field, "field is immutable when `immutable` is set"));
+    }
+    faults
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn texts_of_a_secret_are_stored_encoded() {
+        let mut secret = json!({"stringData": {"a": "any carnal pleas", "b": ""}, "data": {"c": "eA=="}});
+        write_texts(&mut secret);
+        assert_eq!(secret, json!({"data": {"a": "YW55IGNhcm5hbCBwbGVhcw==", "b": "", "c": "eA=="}}));
+    }
+
+    #[test]
+    fn an_immutable_config_map_stays_as_it_is() {
+        let old = json!({"immutable": true, "data": {"a": "1"}});
+        let new = json!({"immutable": true, "data": {"a": "2"}});
+        let faults = (config_map().validate_update)(&new, &old);
+        let texts: Vec<String> = faults.iter().map(ToString::to_string).collect();
+        assert_eq!(texts, ["data: Forbidden: field is immutable when `immutable` is set"]);
+    }
+}

@@ -1,0 +1,52 @@
+//! The rules of CustomResourceDefinitions themselves.
+
+use serde_json::{Value, json};
+
+use super::rules::{fill, keep_status, object_at, text};
+use crate::crd;
+use crate::field_error::FieldError;
+use crate::resource::{GenerationRule, Strategy};
+
+pub(super) fn strategy() -> Strategy {
+    Strategy {
+        default: defaults,
+        prepare_create: |definition, now| {
+            definition["status"] = json!({});
+            crd::establish(definition, now);
+        },
+        prepare_update: |new, old, now| {
+            keep_status(new, old);
+            crd::establish(new, now);
+        },
+        validate_create: crd::faults,
+        validate_update: |new, old| {
+            let mut faults = crd::faults(new);
+            for field in ["group", "scope"] {
+                if new["spec"][field] != old["spec"][field] {
+                    let found = new["spec"][field].clone();
+                    faults.push(FieldError::invalid(format!("spec.{field}"), found, "field is immutable"));
+                }
+            }
+            faults
+        },
+        generation: GenerationRule::Spec,
+        ..Strategy::default()
+    }
+}
+
+fn defaults(definition: &mut Value) {
+    let spec = &mut definition["spec"];
+    if !spec.is_object() {
+        return;
+    }
+    fill(spec, "conversion", json!({"strategy": "None"}));
+    let kind = text(&spec["names"], "kind").to_owned();
+    if object_at(spec, "names").is_some() {
+        if text(&spec["names"], "singular").is_empty() {
+            spec["names"]["singular"] = json!(kind.to_lowercase());
+        }
+        if text(&spec["names"], "listKind").is_empty() && !kind.is_empty() {
+            spec["names"]["listKind"] = json!(format!("{kind}List"));
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! The rules of Endpoints and EndpointSlices.
+
+use std::net::IpAddr;
+
+use serde_json::Value;
+
+use super::rules::{immutable, items, one_of, text};
+use crate::field_error::FieldError;
+use crate::names;
+use crate::resource::{GenerationRule, Strategy};
+
+/// The most endpoints of one slice.
+const ENDPOINTS_MAX: usize = 1000;
+
+pub(super) fn endpoints() -> Strategy {
+    Strategy {
+        validate_create: subset_faults,
+        validate_update: |new, _| subset_faults(new),
+        ..Strategy::default()
+    }
+}
+
+pub(super) fn slice() -> Strategy {
+    Strategy {
+        validate_create: slice_faults,
+        validate_update: |new, old| {
+            let mut faults = slice_faults(new);
+            faults.extend(immutable(new, old, "addressType"));
+            faults
+        },
+        generation: GenerationRule::AllButMetadataAndStatus,
+        ..Strategy::default()
+    }
+}
+
+fn subset_faults(object: &Value) -> Vec<FieldError> {
+    let mut faults = Vec::new();
+    for (index, subset) in object["subsets"].as_array().into_iter().flatten().enumerate() {
+        for list in ["addresses", "notReadyAddresses"] {
+            for (at, address) in subset[list].as_array().into_iter().flatten().enumerate() {
+                let path = format!("subsets[{index}].{list}[{at}].ip");
+                faults.extend(address_faults(text(address, "ip"), &path));
+            }
+        }
+    }
+    faults
+}
+
+fn slice_faults(object: &Value) -> Vec<FieldError> {
+    let mut faults = Vec::new();
+    let kind = text(object, "addressType");
+    if kind.is_empty() {
+        faults.push(FieldError::required("addressType", ""));
+    }
+    let kinds = ["FQDN", "IPv4", "IPv6"];
+    if !kind.is_empty() && !kinds.contains(&kind) {
+        faults.push(FieldError::not_supported("addressType", kind, &kinds));
+    }
+    let endpoints = object["endpoints"].as_array().map_or(0, Vec::len);
+    if endpoints > ENDPOINTS_MAX {
+        faults.push(FieldError::too_many("endpoints", endpoints, ENDPOINTS_MAX));
+    }
+    for (index, endpoint) in object["endpoints"].as_array().into_iter().flatten().enumerate() {
+        let path = format!("endpoints[{index}]");
+        let addresses = endpoint["addresses"].as_array().map_or(0, Vec::len);
+        if addresses == 0 {
+            let detail = "must contain at least 1 address";
+            faults.push(FieldError::required(format!("{path}.addresses"), detail));
+        }
+        for (path, address) in items(endpoint, "addresses", &path) {
+            let address = address.as_str().unwrap_or_default();
+            match (kind, address.parse::<IpAddr>()) {
+                ("FQDN", _) => {
+                    let name_faults = names::dns_subdomain_faults(address);
+                    faults.extend(name_faults.into_iter().map(|f| FieldError::invalid(&*path, address, f)));
+                }
+                ("IPv4", Ok(IpAddr::V6(_)) | Err(_)) => {
+                    faults.push(FieldError::invalid(path, address, "must be a valid IPv4 address"));
+                }
+                ("IPv6", Ok(IpAddr::V4(_)) | Err(_)) => {
+                    faults.push(FieldError::invalid(path, address, "must be a valid IPv6 address"));
+                }
+                _ => faults.extend(address_faults(address, &path)),
+            }
+        }
+    }
+    for (index, port) in object["ports"].as_array().into_iter().flatten().enumerate() {
+        faults.extend(one_of(port, "protocol", &format!("ports[{index}]"), &["SCTP", "TCP", "UDP"]));
+    }
+    faults
+}
+
+/// Traffic to an endpoint leaves the client's node, so addresses that mean "here" cannot be one.
+fn address_faults(address: &str, path: &str) -> Vec<FieldError> {
+    let fault = |detail: &str| vec![FieldError::invalid(path, address, detail)];
+    let Ok(ip) = address.parse::<IpAddr>() else {
+        return fault("must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)");
+    };
+    let link_local = match ip {
+        IpAddr::V4(ip) => ip.is_link_local(),
+        IpAddr::V6(ip) => ip.is_unicast_link_local(),
+    };
+    let link_local_multicast = match ip {
+        IpAddr::V4(ip) => ip.octets()[..3] == [224, 0, 0],
+        IpAddr::V6(ip) => ip.segments()[0] == 0xff02,
+    };
+    if ip.is_unspecified() {
+        fault(&format!("may not be unspecified ({address})"))
+    } else if ip.is_loopback() {
+        fault("may not be in the loopback range (127.0.0.0/8, ::1/128)")
+    } else if link_local {
+        fault("may not be in the link-local range (169.254.0.0/16, fe80::/10)")
+    } else if link_local_multicast {
+        fault("may not be in the link-local multicast range (224.0.0.0/24, ff02::/10)")
+    } else {
+        Vec::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::slice_faults;
+
+    #[test]
+    fn a_slice_refuses_loopback_addresses() {
+        let slice = json!({"addressType": "IPv4", "endpoints": [{"addresses": ["127.0.0.1"]}, {"addresses": ["10.244.0.1"]}]});
+        let texts: Vec<String> = slice_faults(&slice).iter().map(ToString::to_string).collect();
+        assert_eq!(
+            texts,
+            [
+                "endpoints[0].addresses[0]: Invalid value: \"127.0.0.1\": may not be in the loopback range (127.0.0.0/8, ::1/128)"
+            ]
+        );
+    }
+}

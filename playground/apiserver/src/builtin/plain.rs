@@ -1,0 +1,236 @@
+//! The rules of kinds that are little more than data.
+
+use serde_json::{Value, json};
+
+use super::rules::{fill, immutable, items, items_mut, keep_status, text};
+use crate::field_error::FieldError;
+use crate::resource::{GenerationRule, NameRule, SelectableField, Strategy};
+
+const RBAC_GROUP: &str = "rbac.authorization.k8s.io";
+
+/// A spec with a generation and nothing else.
+pub(super) fn with_generation() -> Strategy {
+    Strategy {
+        generation: GenerationRule::Spec,
+        prepare_update: |new, old, _| {
+            if new.get("status").is_some() || old.get("status").is_some() {
+                keep_status(new, old);
+            }
+        },
+        ..Strategy::default()
+    }
+}
+
+pub(super) fn event() -> Strategy {
+    const fn selectable(label: &'static str, pointer: &'static str) -> SelectableField {
+        SelectableField { label, pointer, absent: "" }
+    }
+    const FIELDS: [SelectableField; 11] = [
+        selectable("involvedObject.kind", "/involvedObject/kind"),
+        selectable("involvedObject.namespace", "/involvedObject/namespace"),
+        selectable("involvedObject.name", "/involvedObject/name"),
+        selectable("involvedObject.uid", "/involvedObject/uid"),
+        selectable("involvedObject.apiVersion", "/involvedObject/apiVersion"),
+        selectable("involvedObject.resourceVersion", "/involvedObject/resourceVersion"),
+        selectable("involvedObject.fieldPath", "/involvedObject/fieldPath"),
+        selectable("reason", "/reason"),
+        selectable("reportingComponent", "/reportingComponent"),
+        selectable("source", "/source/component"),
+        selectable("type", "/type"),
+    ];
+    Strategy {
+        default: |event| {
+            fill(event, "reportingComponent", "");
+            fill(event, "reportingInstance", "");
+            fill(event, "eventTime", Value::Null);
+        },
+        validate_create: |event| {
+            let namespace = text(&event["metadata"], "namespace");
+            let about = text(&event["involvedObject"], "namespace");
+            if event["involvedObject"].is_object()
+                && about != namespace
+                && !(about.is_empty() && namespace == "default")
+            {
+                let detail = "does not match event.namespace";
+                return vec![FieldError::invalid("involvedObject.namespace", about, detail)];
+            }
+            Vec::new()
+        },
+        create_on_update: true,
+        selectable_fields: &FIELDS,
+        ..Strategy::default()
+    }
+}
+
+pub(super) fn persistent_volume() -> Strategy {
+    Strategy { prepare_update: |new, old, _| keep_status(new, old), ..Strategy::default() }
+}
+
+pub(super) fn persistent_volume_claim() -> Strategy {
+    Strategy {
+        validate_create: |claim| {
+            let mut faults = Vec::new();
+            if claim["spec"]["accessModes"].as_array().is_none_or(Vec::is_empty) {
+                let detail = "at least 1 access mode is required";
+                faults.push(FieldError::required("spec.accessModes", detail));
+            }
+            if claim["spec"]["resources"]["requests"]["storage"].is_null() {
+                faults.push(FieldError::required("spec.resources[storage]", ""));
+            }
+            faults
+        },
+        ..persistent_volume()
+    }
+}
+
+pub(super) fn controller_revision() -> Strategy {
+    Strategy {
+        validate_update: |new, old| immutable(new, old, "data").into_iter().collect(),
+        ..Strategy::default()
+    }
+}
+
+pub(super) fn ingress() -> Strategy {
+    Strategy {
+        default: |ingress| {
+            fill(&mut ingress["status"], "loadBalancer", json!({}));
+        },
+        validate_create: |ingress| {
+            let mut faults = Vec::new();
+            if ingress["spec"]["rules"].is_null() && ingress["spec"]["defaultBackend"].is_null() {
+                let detail = "either `defaultBackend` or `rules` must be specified";
+                faults.push(FieldError::invalid("spec", json!({}), detail));
+            }
+            for (path, rule) in items(&ingress["spec"], "rules", "spec") {
+                for (path, http_path) in items(&rule["http"], "paths", &format!("{path}.http")) {
+                    if text(http_path, "pathType").is_empty() {
+                        faults.push(FieldError::required(
+                            format!("{path}.pathType"),
+                            "pathType must be specified",
+                        ));
+                    }
+                }
+            }
+            faults
+        },
+        ..with_generation()
+    }
+}
+
+pub(super) fn network_policy() -> Strategy {
+    Strategy {
+        default: |policy| {
+            let spec = &mut policy["spec"];
+            if spec["policyTypes"].as_array().is_none_or(Vec::is_empty) && spec.is_object() {
+                let egress = spec["egress"].as_array().is_some_and(|rules| !rules.is_empty());
+                spec["policyTypes"] = if egress { json!(["Ingress", "Egress"]) } else { json!(["Ingress"]) };
+            }
+        },
+        ..with_generation()
+    }
+}
+
+pub(super) fn rbac() -> Strategy {
+    Strategy {
+        validate_create: |role| {
+            let rules = role["rules"].as_array().into_iter().flatten().enumerate();
+            let no_verbs = rules.filter(|(_, rule)| rule["verbs"].as_array().is_none_or(Vec::is_empty));
+            no_verbs
+                .map(|(index, _)| {
+                    FieldError::required(
+                        format!("rules[{index}].verbs"),
+                        "verbs must contain at least one value",
+                    )
+                })
+                .collect()
+        },
+        name_rule: NameRule::PathSegment,
+        create_on_update: true,
+        ..Strategy::default()
+    }
+}
+
+pub(super) fn rbac_binding() -> Strategy {
+    Strategy {
+        default: |binding| {
+            for subject in items_mut(binding, "subjects") {
+                if matches!(text(subject, "kind"), "User" | "Group") {
+                    fill(subject, "apiGroup", RBAC_GROUP);
+                }
+            }
+        },
+        validate_create: |binding| {
+            let kind = text(&binding["roleRef"], "kind");
+            let mut faults = Vec::new();
+            if !matches!(kind, "Role" | "ClusterRole") {
+                faults.push(FieldError::not_supported("roleRef.kind", kind, &["Role", "ClusterRole"]));
+            }
+            if text(&binding["roleRef"], "name").is_empty() {
+                faults.push(FieldError::required("roleRef.name", ""));
+            }
+            faults
+        },
+        validate_update: |new, old| {
+            let changed = new["roleRef"] != old["roleRef"];
+            let fault = || FieldError::invalid("roleRef", new["roleRef"].clone(), "cannot change roleRef");
+            changed.then(fault).into_iter().collect()
+        },
+        ..rbac()
+    }
+}
+
+pub(super) fn priority_class() -> Strategy {
+    Strategy {
+        validate_update: |new, old| {
+            let fixed = |field: &str| {
+                (new[field] != old[field])
+                    .then(|| FieldError::forbidden(field, "may not be changed in an update."))
+            };
+            ["value", "preemptionPolicy"].iter().filter_map(|field| fixed(field)).collect()
+        },
+        ..Strategy::default()
+    }
+}
+
+pub(super) fn webhooks() -> Strategy {
+    Strategy { generation: GenerationRule::AllButMetadataAndStatus, ..Strategy::default() }
+}
+
+pub(super) fn lease() -> Strategy {
+    Strategy {
+        validate_create: lease_faults,
+        validate_update: |new, _| lease_faults(new),
+        create_on_update: true,
+        ..Strategy::default()
+    }
+}
+
+fn lease_faults(lease: &Value) -> Vec<FieldError> {
+    ["leaseDurationSeconds"]
+        .iter()
+        .filter_map(|field| Some((field, lease["spec"][field].as_i64()?)))
+        .filter(|(_, seconds)| *seconds <= 0)
+        .map(|(field, seconds)| {
+            FieldError::invalid(format!("spec.{field}"), seconds, "must be greater than 0")
+        })
+        .collect()
+}
+
+pub(super) fn storage_class() -> Strategy {
+    Strategy {
+        validate_update: |new, old| {
+            let fixed = |field: &str, fault: &str| {
+                (new[field] != old[field]).then(|| FieldError::forbidden(field, fault))
+            };
+            [
+                ("parameters", "updates to parameters are forbidden."),
+                ("provisioner", "updates to provisioner are forbidden."),
+                ("reclaimPolicy", "updates to reclaimPolicy are forbidden."),
+            ]
+            .into_iter()
+            .filter_map(|(field, fault)| fixed(field, fault))
+            .collect()
+        },
+        ..Strategy::default()
+    }
+}

@@ -1,0 +1,75 @@
+//! The rules of pods.
+
+use serde_json::{Value, json};
+
+use super::rules::{items, keep_status};
+use super::{pod_defaults, pod_rules};
+use crate::resource::{GenerationRule, SelectableField, Strategy};
+
+const fn selectable(label: &'static str, pointer: &'static str) -> SelectableField {
+    SelectableField { label, pointer, absent: "" }
+}
+
+const SELECTABLE_FIELDS: [SelectableField; 8] = [
+    selectable("spec.nodeName", "/spec/nodeName"),
+    selectable("spec.restartPolicy", "/spec/restartPolicy"),
+    selectable("spec.schedulerName", "/spec/schedulerName"),
+    selectable("spec.serviceAccountName", "/spec/serviceAccountName"),
+    selectable("status.phase", "/status/phase"),
+    selectable("status.podIP", "/status/podIP"),
+    selectable("status.nominatedNodeName", "/status/nominatedNodeName"),
+    SelectableField { label: "spec.hostNetwork", pointer: "/spec/hostNetwork", absent: "false" },
+];
+
+pub(super) fn strategy() -> Strategy {
+    Strategy {
+        default: pod_defaults::pod,
+        prepare_create: |pod, _| {
+            pod["status"] = json!({"phase": "Pending", "qosClass": qos_class(pod)});
+        },
+        prepare_update: |new, old, _| keep_status(new, old),
+        validate_create: |pod| pod_rules::pod_spec(&pod["spec"], "spec"),
+        validate_update: |new, old| {
+            let mut faults = pod_rules::update(new, old);
+            if faults.is_empty() && new["spec"] != old["spec"] {
+                faults.extend(pod_rules::pod_spec(&new["spec"], "spec"));
+            }
+            faults
+        },
+        generation: GenerationRule::Spec,
+        selectable_fields: &SELECTABLE_FIELDS,
+        graceful_delete: true,
+        ..Strategy::default()
+    }
+}
+
+/// `Guaranteed` if every container limits CPU and memory and requests just that, `BestEffort` if none says
+/// anything of either, else `Burstable`.
+fn qos_class(pod: &Value) -> &'static str {
+    let spec = &pod["spec"];
+    let containers: Vec<&Value> = ["containers", "initContainers"]
+        .into_iter()
+        .flat_map(|list| items(spec, list, ""))
+        .map(|(_, container)| &container["resources"])
+        .collect();
+    let amount = |resources: &Value, list: &str, resource: &str| resources[list][resource].clone();
+    let says_nothing = |resources: &&Value| {
+        ["cpu", "memory"].iter().all(|resource| {
+            amount(resources, "limits", resource).is_null()
+                && amount(resources, "requests", resource).is_null()
+        })
+    };
+    let is_fixed = |resources: &&Value| {
+        ["cpu", "memory"].iter().all(|resource| {
+            let limit = amount(resources, "limits", resource);
+            !limit.is_null() && limit == amount(resources, "requests", resource)
+        })
+    };
+    if containers.iter().all(says_nothing) {
+        "BestEffort"
+    } else if containers.iter().all(is_fixed) {
+        "Guaranteed"
+    } else {
+        "Burstable"
+    }
+}

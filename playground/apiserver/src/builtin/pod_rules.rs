@@ -1,0 +1,124 @@
+//! What a pod's spec must be like, in a pod and in a template.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use super::container_rules;
+use super::rules::{items, label_faults, not_negative, one_of, text};
+use crate::field_error::FieldError;
+use crate::names;
+
+/// Faults of the spec of a pod that is at `path`.
+pub(super) fn pod_spec(spec: &Value, path: &str) -> Vec<FieldError> {
+    let (volumes, mut faults) = volumes(spec, path);
+    if spec["containers"].as_array().is_none_or(Vec::is_empty) {
+        faults.push(FieldError::required(format!("{path}.containers"), ""));
+    }
+    let mut container_names = BTreeSet::new();
+    for list in ["containers", "initContainers"] {
+        for (path, container) in items(spec, list, path) {
+            faults.extend(container_rules::container(container, &path, &volumes, &mut container_names));
+        }
+    }
+    faults.extend(one_of(spec, "restartPolicy", path, &["Always", "OnFailure", "Never"]));
+    let dns_policies = ["ClusterFirstWithHostNet", "ClusterFirst", "Default", "None"];
+    faults.extend(one_of(spec, "dnsPolicy", path, &dns_policies));
+    faults.extend(not_negative(spec, "terminationGracePeriodSeconds", path));
+    faults.extend(label_faults(&spec["nodeSelector"], &format!("{path}.nodeSelector")));
+    for field in ["serviceAccountName", "nodeName"] {
+        let name = text(spec, field);
+        if !name.is_empty() {
+            let path = format!("{path}.{field}");
+            let name_faults = names::dns_subdomain_faults(name);
+            faults.extend(name_faults.into_iter().map(|fault| FieldError::invalid(&*path, name, fault)));
+        }
+    }
+    if let Some(seconds) = spec["activeDeadlineSeconds"].as_i64().filter(|seconds| *seconds < 1) {
+        let detail = "must be between 1 and 2147483647, inclusive";
+        faults.push(FieldError::invalid(format!("{path}.activeDeadlineSeconds"), seconds, detail));
+    }
+    faults
+}
+
+/// Faults of a pod template that is at `path`.
+pub(super) fn template(template: &Value, path: &str) -> Vec<FieldError> {
+    let metadata = &template["metadata"];
+    let mut faults = label_faults(&metadata["labels"], &format!("{path}.labels"));
+    for (key, _) in metadata["annotations"].as_object().into_iter().flatten() {
+        let key_faults = names::qualified_name_faults(&key.to_lowercase());
+        let path = format!("{path}.annotations");
+        faults.extend(key_faults.into_iter().map(|fault| FieldError::invalid(&*path, key.as_str(), fault)));
+    }
+    faults.extend(pod_spec(&template["spec"], &format!("{path}.spec")));
+    faults
+}
+
+/// The names of the volumes, and what is wrong with the volumes.
+fn volumes<'a>(spec: &'a Value, path: &str) -> (BTreeSet<&'a str>, Vec<FieldError>) {
+    let mut seen = BTreeSet::new();
+    let mut faults = Vec::new();
+    for (path, volume) in items(spec, "volumes", path) {
+        let name = text(volume, "name");
+        let name_path = format!("{path}.name");
+        if name.is_empty() {
+            faults.push(FieldError::required(name_path, ""));
+        } else {
+            let name_faults = names::dns_label_faults(name);
+            faults.extend(name_faults.into_iter().map(|fault| FieldError::invalid(&*name_path, name, fault)));
+            if !seen.insert(name) {
+                faults.push(FieldError::duplicate(name_path, name));
+            }
+        }
+        let sources =
+            volume.as_object().map_or(0, |fields| fields.keys().filter(|key| *key != "name").count());
+        if sources > 1 {
+            faults.push(FieldError::forbidden(path, "may not specify more than 1 volume type"));
+        }
+    }
+    (seen, faults)
+}
+
+/// What is wrong with a change of a pod: almost everything of its spec stays as it was.
+pub(super) fn update(new: &Value, old: &Value) -> Vec<FieldError> {
+    let count = |pod: &Value, list: &str| pod["spec"][list].as_array().map_or(0, Vec::len);
+    for list in ["containers", "initContainers"] {
+        if count(new, list) != count(old, list) {
+            let noun = if list == "containers" { "containers" } else { "init containers" };
+            let detail = format!("pod updates may not add or remove {noun}");
+            return vec![FieldError::forbidden(format!("spec.{list}"), detail)];
+        }
+    }
+    if fixed_part(new) == fixed_part(old) && tolerations_only_grew(new, old) {
+        return Vec::new();
+    }
+    let detail = "pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)";
+    vec![FieldError::forbidden("spec", detail)]
+}
+
+/// The spec without what may change.
+fn fixed_part(pod: &Value) -> Value {
+    let mut spec = pod["spec"].clone();
+    for list in ["containers", "initContainers"] {
+        for container in spec.get_mut(list).and_then(Value::as_array_mut).into_iter().flatten() {
+            if let Value::Object(fields) = container {
+                fields.remove("image");
+                // The resize subresource changes these; through the main path they are compared as a whole.
+                fields.remove("resizePolicy");
+            }
+        }
+    }
+    if let Value::Object(fields) = &mut spec {
+        for field in ["activeDeadlineSeconds", "tolerations", "ephemeralContainers", "schedulingGates"] {
+            fields.remove(field);
+        }
+    }
+    spec
+}
+
+fn tolerations_only_grew(new: &Value, old: &Value) -> bool {
+    let empty = Vec::new();
+    let now = new["spec"]["tolerations"].as_array().unwrap_or(&empty);
+    let before = old["spec"]["tolerations"].as_array().unwrap_or(&empty);
+    before.iter().all(|toleration| now.contains(toleration))
+}

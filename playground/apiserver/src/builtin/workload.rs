@@ -1,0 +1,339 @@
+//! The rules of the kinds that make pods from a template.
+
+use serde_json::{Value, json};
+
+use super::rules::{
+    at, fill, immutable, items_mut, keep_status, not_negative, object_at, one_of, selector_faults, selects,
+    selects_all, text,
+};
+use super::{pod_defaults, pod_rules};
+use crate::field_error::FieldError;
+use crate::resource::{GenerationRule, SelectableField, Strategy};
+
+/// What all of them have in common: a spec with a generation, and a status that only `/status` changes.
+fn workload() -> Strategy {
+    Strategy {
+        default: |object| template_defaults(object, "spec"),
+        prepare_update: |new, old, _| keep_status(new, old),
+        generation: GenerationRule::Spec,
+        ..Strategy::default()
+    }
+}
+
+pub(super) fn deployment() -> Strategy {
+    Strategy {
+        default: |object| {
+            template_defaults(object, "spec");
+            let strategy = &mut object["spec"]["strategy"];
+            if text(strategy, "type") == "RollingUpdate" {
+                object_at(strategy, "rollingUpdate");
+                fill(&mut strategy["rollingUpdate"], "maxUnavailable", "25%");
+                fill(&mut strategy["rollingUpdate"], "maxSurge", "25%");
+            }
+        },
+        validate_create: deployment_faults,
+        validate_update: |new, old| {
+            let mut faults = deployment_faults(new);
+            faults.extend(immutable(new, old, "spec.selector"));
+            faults
+        },
+        ..workload()
+    }
+}
+
+pub(super) fn replica_set() -> Strategy {
+    const REPLICAS: [SelectableField; 1] =
+        [SelectableField { label: "status.replicas", pointer: "/status/replicas", absent: "0" }];
+    Strategy {
+        validate_create: replica_set_faults,
+        validate_update: |new, old| {
+            let mut faults = replica_set_faults(new);
+            faults.extend(immutable(new, old, "spec.selector"));
+            faults
+        },
+        validate_status_update: |new, _| {
+            let fields = [
+                "replicas",
+                "fullyLabeledReplicas",
+                "readyReplicas",
+                "availableReplicas",
+                "observedGeneration",
+            ];
+            fields.iter().filter_map(|field| not_negative(&new["status"], field, "status")).collect()
+        },
+        selectable_fields: &REPLICAS,
+        ..workload()
+    }
+}
+
+pub(super) fn replication_controller() -> Strategy {
+    Strategy {
+        default: |object| {
+            template_defaults(object, "spec");
+            let labels = at(object, "spec.template.metadata.labels").clone();
+            if labels.is_object() {
+                fill(&mut object["spec"], "selector", labels.clone());
+                fill(&mut object["metadata"], "labels", labels);
+            }
+        },
+        validate_create: |object| not_negative(&object["spec"], "replicas", "spec").into_iter().collect(),
+        ..workload()
+    }
+}
+
+pub(super) fn stateful_set() -> Strategy {
+    Strategy {
+        default: |object| {
+            template_defaults(object, "spec");
+            let strategy = &mut object["spec"]["updateStrategy"];
+            if text(strategy, "type").is_empty() && strategy.is_object() {
+                strategy["type"] = json!("RollingUpdate");
+                object_at(strategy, "rollingUpdate");
+            }
+            if strategy["rollingUpdate"].is_object() {
+                fill(&mut strategy["rollingUpdate"], "partition", 0);
+            }
+            for claim in items_mut(&mut object["spec"], "volumeClaimTemplates") {
+                fill(claim, "apiVersion", "v1");
+                fill(claim, "kind", "PersistentVolumeClaim");
+            }
+        },
+        validate_create: selector_and_template_faults,
+        validate_update: |new, old| {
+            let mut faults = selector_and_template_faults(new);
+            faults.extend(immutable(new, old, "spec.selector"));
+            faults
+        },
+        ..workload()
+    }
+}
+
+pub(super) fn daemon_set() -> Strategy {
+    Strategy {
+        default: |object| {
+            template_defaults(object, "spec");
+            let strategy = &mut object["spec"]["updateStrategy"];
+            if text(strategy, "type") == "RollingUpdate" {
+                object_at(strategy, "rollingUpdate");
+                fill(&mut strategy["rollingUpdate"], "maxUnavailable", 1);
+                fill(&mut strategy["rollingUpdate"], "maxSurge", 0);
+            }
+        },
+        validate_create: selector_and_template_faults,
+        validate_update: |new, old| {
+            let mut faults = selector_and_template_faults(new);
+            faults.extend(immutable(new, old, "spec.selector"));
+            faults
+        },
+        ..workload()
+    }
+}
+
+pub(super) fn pod_template() -> Strategy {
+    Strategy {
+        default: |object| {
+            if let Some(spec) = object.pointer_mut("/template/spec") {
+                pod_defaults::pod_spec(spec);
+            }
+        },
+        validate_create: |object| pod_rules::template(&object["template"], "template"),
+        generation: GenerationRule::None,
+        prepare_update: |_, _, _| {},
+        ..workload()
+    }
+}
+
+pub(super) fn job() -> Strategy {
+    Strategy {
+        default: |object| {
+            job_defaults(&mut object["spec"]);
+            let labels = at(object, "spec.template.metadata.labels").clone();
+            if labels.is_object() {
+                fill(&mut object["metadata"], "labels", labels);
+            }
+        },
+        prepare_create: |job, _| select_own_pods(job),
+        validate_create: |job| {
+            let spec = &job["spec"];
+            let mut faults: Vec<FieldError> = [
+                "parallelism",
+                "completions",
+                "activeDeadlineSeconds",
+                "backoffLimit",
+                "ttlSecondsAfterFinished",
+            ]
+            .iter()
+            .filter_map(|field| not_negative(spec, field, "spec"))
+            .collect();
+            let policy = text(&spec["template"]["spec"], "restartPolicy");
+            if !matches!(policy, "OnFailure" | "Never") {
+                let path = "spec.template.spec.restartPolicy";
+                faults.push(FieldError::required(path, "valid values: \"OnFailure\", \"Never\""));
+            }
+            faults.extend(pod_rules::template(&spec["template"], "spec.template"));
+            faults
+        },
+        validate_update: |new, old| {
+            ["spec.selector", "spec.template", "spec.completionMode"]
+                .iter()
+                .filter_map(|path| immutable(new, old, path))
+                .collect()
+        },
+        ..workload()
+    }
+}
+
+pub(super) fn cron_job() -> Strategy {
+    Strategy {
+        default: |object| job_defaults(&mut object["spec"]["jobTemplate"]["spec"]),
+        validate_create: |object| {
+            let spec = &object["spec"];
+            let mut faults = Vec::new();
+            if text(spec, "schedule").is_empty() {
+                faults.push(FieldError::required("spec.schedule", ""));
+            }
+            faults.extend(one_of(spec, "concurrencyPolicy", "spec", &["Allow", "Forbid", "Replace"]));
+            faults
+        },
+        ..workload()
+    }
+}
+
+fn template_defaults(object: &mut Value, owner: &str) {
+    if let Some(spec) = object.get_mut(owner).and_then(|owner| owner.pointer_mut("/template/spec")) {
+        pod_defaults::pod_spec(spec);
+    }
+}
+
+fn job_defaults(spec: &mut Value) {
+    if !spec.is_object() {
+        return;
+    }
+    if spec["completions"].is_null() && spec["parallelism"].is_null() {
+        spec["completions"] = json!(1);
+    }
+    if spec["parallelism"].is_null() {
+        spec["parallelism"] = json!(1);
+    }
+    let limit = if spec["backoffLimitPerIndex"].is_null() { 6 } else { i32::MAX };
+    if spec["backoffLimit"].is_null() {
+        spec["backoffLimit"] = json!(limit);
+    }
+    let replacement = if spec["podFailurePolicy"].is_null() { "TerminatingOrFailed" } else { "Failed" };
+    if spec["podReplacementPolicy"].is_null() {
+        spec["podReplacementPolicy"] = json!(replacement);
+    }
+    if let Some(spec) = spec.pointer_mut("/template/spec") {
+        pod_defaults::pod_spec(spec);
+    }
+}
+
+/// A job that is not told how finds its pods by its own uid.
+fn select_own_pods(job: &mut Value) {
+    if job["spec"]["manualSelector"] == true {
+        return;
+    }
+    let (name, uid) = (at(job, "metadata.name").clone(), at(job, "metadata.uid").clone());
+    if let Some(spec) = job.get_mut("spec")
+        && object_at(spec, "template").is_some()
+        && object_at(&mut spec["template"], "metadata").is_some()
+        && let Some(labels) = object_at(&mut spec["template"]["metadata"], "labels")
+    {
+        for (label, value) in [
+            ("job-name", &name),
+            ("batch.kubernetes.io/job-name", &name),
+            ("controller-uid", &uid),
+            ("batch.kubernetes.io/controller-uid", &uid),
+        ] {
+            labels.entry(label).or_insert_with(|| value.clone());
+        }
+    }
+    if let Some(spec) = job.get_mut("spec")
+        && object_at(spec, "selector").is_some()
+        && let Some(labels) = object_at(&mut spec["selector"], "matchLabels")
+    {
+        labels.entry("batch.kubernetes.io/controller-uid").or_insert(uid);
+    }
+}
+
+fn deployment_faults(object: &Value) -> Vec<FieldError> {
+    let spec = &object["spec"];
+    let mut faults: Vec<FieldError> = Vec::new();
+    faults.extend(not_negative(spec, "replicas", "spec"));
+    faults.extend(selector_and_template(spec, "deployment"));
+    let strategy = &spec["strategy"];
+    faults.extend(one_of(strategy, "type", "spec.strategy", &["Recreate", "RollingUpdate"]));
+    let rolling = &strategy["rollingUpdate"];
+    if text(strategy, "type") == "Recreate" && rolling.is_object() {
+        let detail = "may not be specified when strategy `type` is 'Recreate'";
+        faults.push(FieldError::forbidden("spec.strategy.rollingUpdate", detail));
+    }
+    let is_zero = |value: &Value| value == 0 || value == "0%";
+    if is_zero(&rolling["maxSurge"]) && is_zero(&rolling["maxUnavailable"]) {
+        let path = "spec.strategy.rollingUpdate.maxUnavailable";
+        let detail = "may not be 0 when `maxSurge` is 0";
+        faults.push(FieldError::invalid(path, rolling["maxUnavailable"].clone(), detail));
+    }
+    faults.extend(not_negative(spec, "minReadySeconds", "spec"));
+    faults.extend(not_negative(spec, "revisionHistoryLimit", "spec"));
+    if let Some(deadline) = spec["progressDeadlineSeconds"].as_i64() {
+        faults.extend(not_negative(spec, "progressDeadlineSeconds", "spec"));
+        if deadline <= spec["minReadySeconds"].as_i64().unwrap_or(0) {
+            let detail = "must be greater than minReadySeconds";
+            faults.push(FieldError::invalid("spec.progressDeadlineSeconds", deadline, detail));
+        }
+    }
+    faults
+}
+
+fn replica_set_faults(object: &Value) -> Vec<FieldError> {
+    let spec = &object["spec"];
+    let mut faults: Vec<FieldError> = Vec::new();
+    faults.extend(not_negative(spec, "replicas", "spec"));
+    faults.extend(not_negative(spec, "minReadySeconds", "spec"));
+    faults.extend(selector_and_template(spec, "replicaset"));
+    faults
+}
+
+fn selector_and_template_faults(object: &Value) -> Vec<FieldError> {
+    let spec = &object["spec"];
+    let mut faults: Vec<FieldError> = not_negative(spec, "replicas", "spec").into_iter().collect();
+    faults.extend(selector_and_template(spec, &text(object, "kind").to_lowercase()));
+    faults
+}
+
+/// The selector must select the pods that the template makes, and not everything.
+fn selector_and_template(spec: &Value, kind: &str) -> Vec<FieldError> {
+    let mut faults = Vec::new();
+    let selector = &spec["selector"];
+    if selector.is_null() {
+        faults.push(FieldError::required("spec.selector", ""));
+    } else {
+        faults.extend(selector_faults(selector, "spec.selector"));
+        if !faults.is_empty() {
+            return faults;
+        }
+        if selects_all(selector) {
+            let detail = format!("empty selector is invalid for {kind}");
+            faults.push(FieldError::invalid("spec.selector", selector.clone(), detail));
+        }
+    }
+    let template = &spec["template"];
+    let labels = &template["metadata"]["labels"];
+    if !selects(selector, labels) {
+        let detail = "`selector` does not match template `labels`";
+        faults.push(FieldError::invalid("spec.template.metadata.labels", labels.clone(), detail));
+    }
+    faults.extend(pod_rules::template(template, "spec.template"));
+    let pod = &template["spec"];
+    if pod["restartPolicy"].is_string() && text(pod, "restartPolicy") != "Always" {
+        let path = "spec.template.spec";
+        faults.retain(|fault| fault.path != "spec.template.spec.restartPolicy");
+        faults.extend(one_of(pod, "restartPolicy", path, &["Always"]));
+    }
+    if pod["activeDeadlineSeconds"].is_number() {
+        let path = "spec.template.spec.activeDeadlineSeconds";
+        faults.push(FieldError::forbidden(path, "activeDeadlineSeconds in ReplicaSet is not Supported"));
+    }
+    faults
+}

@@ -1,0 +1,167 @@
+//! CustomResourceDefinitions: what they must be like, and the resources they define.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use crate::builtin;
+use crate::field_error::FieldError;
+use crate::resource::{Column, GenerationRule, Resource, ScalePaths, Strategy};
+use crate::schema::{Schema, SchemaError, Type};
+
+mod rules;
+mod structural;
+
+#[cfg(test)]
+mod tests;
+
+const OBJECT_META: &str = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta";
+
+/// What is wrong with a definition.
+#[must_use]
+pub fn faults(definition: &Value) -> Vec<FieldError> {
+    rules::faults(definition)
+}
+
+/// The resources that a definition serves, one for each served version.
+///
+/// A version whose schema cannot be read is left out; [`faults`] refuses such definitions before they are stored.
+#[must_use]
+pub fn resources(definition: &Value) -> Vec<Resource> {
+    let versions = definition["spec"]["versions"].as_array();
+    versions
+        .into_iter()
+        .flatten()
+        .filter(|version| version["served"] == true)
+        .filter_map(|version| resource(&definition["spec"], version).ok())
+        .collect()
+}
+
+/// Says in the status that the names are accepted and the resources are served, as the API does once both
+/// hold: here at once.
+pub fn establish(definition: &mut Value, now: Timestamp) {
+    let names = definition["spec"]["names"].clone();
+    let mut stored: BTreeSet<String> = texts(&definition["status"]["storedVersions"]).into_iter().collect();
+    for version in definition["spec"]["versions"].as_array().into_iter().flatten() {
+        if version["storage"] == true {
+            stored.extend(version["name"].as_str().map(str::to_owned));
+        }
+    }
+    let condition = |kind: &str, reason: &str, message: &str| {
+        json!({"type": kind, "status": "True", "reason": reason, "message": message,
+               "lastTransitionTime": now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()})
+    };
+    let status = &mut definition["status"];
+    status["acceptedNames"] = names;
+    status["storedVersions"] = json!(stored);
+    if status["conditions"].is_null() {
+        status["conditions"] = json!([
+            condition("NamesAccepted", "NoConflicts", "no conflicts found"),
+            condition("Established", "InitialNamesAccepted", "the initial names have been accepted"),
+        ]);
+    }
+}
+
+fn resource(spec: &Value, version: &Value) -> Result<Resource, SchemaError> {
+    let names = &spec["names"];
+    let described = &version["schema"]["openAPIV3Schema"];
+    let keep_unknown = spec["preserveUnknownFields"] == true;
+    Ok(Resource {
+        group: text(spec, "group"),
+        version: text(version, "name"),
+        kind: text(names, "kind"),
+        list_kind: text(names, "listKind"),
+        plural: text(names, "plural"),
+        singular: text(names, "singular"),
+        short_names: texts(&names["shortNames"]),
+        categories: texts(&names["categories"]),
+        namespaced: spec["scope"] == "Namespaced",
+        status_subresource: version["subresources"]["status"].is_object(),
+        scale: scale(&version["subresources"]["scale"]),
+        subresources: Vec::new(),
+        custom: true,
+        schema: Arc::new(schema(described, keep_unknown)?),
+        columns: columns(version),
+        described: described.is_object().then(|| Arc::new(described.clone())),
+        strategy: strategy(),
+    })
+}
+
+/// The schema of whole objects: what the definition says, and the metadata that every object has.
+fn schema(described: &Value, keep_unknown: bool) -> Result<Schema, SchemaError> {
+    let mut schema = if described.is_object() { Schema::parse(described)? } else { Schema::anything() };
+    schema.preserve_unknown |= keep_unknown;
+    add_metadata(&mut schema);
+    Ok(schema)
+}
+
+/// Gives the root and every embedded resource the fields that all objects have.
+fn add_metadata(schema: &mut Schema) {
+    let text = Arc::new(Schema { kind: Some(Type::String), ..Schema::default() });
+    for field in ["apiVersion", "kind"] {
+        schema.properties.insert(field.to_owned(), Arc::clone(&text));
+    }
+    schema.properties.insert("metadata".to_owned(), builtin::schema(OBJECT_META));
+    embed(schema);
+}
+
+fn embed(schema: &mut Schema) {
+    for (name, child) in &mut schema.properties {
+        if name != "metadata" {
+            embed_child(child);
+        }
+    }
+    schema.items.iter_mut().chain(schema.additional_properties.iter_mut()).for_each(embed_child);
+}
+
+fn embed_child(child: &mut Arc<Schema>) {
+    // Nodes that were just read have one owner: nothing is copied.
+    let child = Arc::make_mut(child);
+    if child.embedded_resource {
+        add_metadata(child);
+    } else {
+        embed(child);
+    }
+}
+
+fn strategy() -> Strategy {
+    Strategy {
+        generation: GenerationRule::AllButMetadataAndStatus,
+        unconditional_update: false,
+        ..Strategy::default()
+    }
+}
+
+fn scale(source: &Value) -> Option<ScalePaths> {
+    source.is_object().then(|| ScalePaths {
+        spec_replicas: text(source, "specReplicasPath"),
+        status_replicas: text(source, "statusReplicasPath"),
+        label_selector: source["labelSelectorPath"].as_str().map(str::to_owned),
+    })
+}
+
+fn columns(version: &Value) -> Vec<Column> {
+    let columns = version["additionalPrinterColumns"].as_array();
+    columns
+        .into_iter()
+        .flatten()
+        .map(|column| Column {
+            name: text(column, "name"),
+            kind: text(column, "type"),
+            format: text(column, "format"),
+            description: text(column, "description"),
+            priority: column["priority"].as_i64().unwrap_or(0),
+            json_path: text(column, "jsonPath"),
+        })
+        .collect()
+}
+
+fn text(source: &Value, field: &str) -> String {
+    source[field].as_str().unwrap_or_default().to_owned()
+}
+
+fn texts(source: &Value) -> Vec<String> {
+    source.as_array().into_iter().flatten().filter_map(|text| text.as_str().map(str::to_owned)).collect()
+}
