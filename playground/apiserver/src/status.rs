@@ -218,6 +218,20 @@ impl ApiError {
         )
     }
 
+    /// 422 of a JSON patch that does not fit the object.
+    pub fn unfit(message: impl Into<String>) -> Self {
+        let message =
+            format!("the server rejected our request due to an error in our request: {}", message.into());
+        let mut error = Self::plain(422, "Invalid", message);
+        error.details = Some(Box::default());
+        error
+    }
+
+    /// 500 with no reason: what the real server answers where it lets a plain error through.
+    pub fn unexplained(message: impl Into<String>) -> Self {
+        Self::plain(500, "", message)
+    }
+
     /// 429: not now. `retry_after_secs` 0 leaves the hint out.
     pub fn too_many_requests(message: impl Into<String>, retry_after_secs: u32) -> Self {
         let mut error = Self::plain(429, "TooManyRequests", message);

@@ -1,0 +1,180 @@
+//! The server as a `tower::Service`: bodies are gathered, steps taken, watches streamed.
+
+use std::{
+    convert::Infallible,
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use futures::Stream;
+use http::{HeaderValue, Response, header};
+use http_body::Frame;
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited, StreamBody, combinators::UnsyncBoxBody};
+use tokio::{
+    sync::Notify,
+    time::{Instant, sleep_until},
+};
+
+use crate::{
+    answer::{Answer, WatchAnswer, Whole},
+    request::{Query, Request},
+    server::ApiServer,
+    status::ApiError,
+    watch::Reading,
+};
+
+/// The body of an answer.
+pub type ResponseBody = UnsyncBoxBody<Bytes, Infallible>;
+
+/// The most bytes that a request may have.
+pub const BODY_BYTES_MAX: usize = 3 << 20;
+
+/// How often a quiet watch is told the newest version, if it asked for that.
+const BOOKMARK_INTERVAL: Duration = Duration::from_secs(60);
+
+impl<B> tower::Service<http::Request<B>> for ApiServer
+where
+    B: http_body::Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    type Response = Response<ResponseBody>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: http::Request<B>) -> Self::Future {
+        let server = self.clone();
+        Box::pin(async move { Ok(server.respond(request).await) })
+    }
+}
+
+impl ApiServer {
+    async fn respond<B>(&self, request: http::Request<B>) -> Response<ResponseBody>
+    where
+        B: http_body::Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let (head, body) = request.into_parts();
+        let body = match Limited::new(body, BODY_BYTES_MAX).collect().await {
+            Ok(body) => body.to_bytes(),
+            Err(error) => return plain_response(Answer::error(&refused_body(&*error))),
+        };
+        let request = Request {
+            method: head.method,
+            path: head.uri.path().to_owned(),
+            query: Query::parse(head.uri.query().unwrap_or_default()),
+            headers: head.headers,
+            body,
+        };
+        match self.step(&request) {
+            Answer::Whole(answer) => whole(answer),
+            Answer::Watch(answer) => self.stream(*answer),
+        }
+    }
+
+    fn stream(&self, answer: WatchAnswer) -> Response<ResponseBody> {
+        let changed = self.store().changes_of(&answer.watch.resource);
+        let now = Instant::now();
+        let watching = Watching {
+            server: self.clone(),
+            changed,
+            end: now + Duration::from_secs(answer.timeout_secs),
+            next_bookmark: now + BOOKMARK_INTERVAL,
+            ended: false,
+            answer,
+        };
+        let mut response = Response::new(StreamBody::new(watching.frames()).boxed_unsync());
+        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        response
+    }
+}
+
+/// A watch that is being streamed.
+struct Watching {
+    server: ApiServer,
+    answer: WatchAnswer,
+    changed: Arc<Notify>,
+    end: Instant,
+    next_bookmark: Instant,
+    ended: bool,
+}
+
+impl Watching {
+    fn frames(self) -> impl Stream<Item = Result<Frame<Bytes>, Infallible>> + Send {
+        futures::stream::unfold(self, |mut watching| async move {
+            let lines = watching.next().await?;
+            Some((Ok(Frame::data(Bytes::from(lines))), watching))
+        })
+    }
+
+    /// The next lines, or `None` at the end.
+    async fn next(&mut self) -> Option<Vec<u8>> {
+        let changed = Arc::clone(&self.changed);
+        while !self.ended {
+            let mut change = std::pin::pin!(changed.notified());
+            // Listening begins before looking, so that a change in between is not missed.
+            change.as_mut().enable();
+            match self.server.store().read_watch(&mut self.answer.watch) {
+                Reading::Lines(lines) => return Some(lines),
+                Reading::End => return None,
+                Reading::Nothing => {}
+            }
+            tokio::select! {
+                biased;
+                () = change => {}
+                () = sleep_until(self.end) => {
+                    self.ended = true;
+                    return self.answer.watch.bookmark_line();
+                }
+                () = sleep_until(self.next_bookmark), if self.answer.bookmarks => {
+                    self.next_bookmark += BOOKMARK_INTERVAL;
+                    if let Some(line) = self.answer.watch.bookmark_line() {
+                        return Some(line);
+                    }
+                }
+            }
+        }
+        None
+    }
+}
+
+fn refused_body(error: &(dyn std::error::Error + 'static)) -> ApiError {
+    if error.is::<LengthLimitError>() {
+        ApiError::too_large(format!("Request entity too large: limit is {BODY_BYTES_MAX}"))
+    } else {
+        ApiError::bad_request(format!("reading the body of the request: {error}"))
+    }
+}
+
+/// An answer that is no watch; of a watch, an error that says so.
+pub(crate) fn plain_response(answer: Answer) -> Response<ResponseBody> {
+    match answer {
+        Answer::Whole(answer) => whole(answer),
+        Answer::Watch(_) => plain_response(Answer::error(&ApiError::internal("a watch where none can be"))),
+    }
+}
+
+fn whole(answer: Whole) -> Response<ResponseBody> {
+    let mut response = Response::new(Full::new(answer.body).boxed_unsync());
+    *response.status_mut() = http::StatusCode::from_u16(answer.code).unwrap_or_default();
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(answer.content_type));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache, private"));
+    for warning in answer.warnings {
+        let quoted = warning.replace('\\', "\\\\").replace('"', "\\\"");
+        if let Ok(value) = HeaderValue::from_str(&format!("299 - \"{quoted}\"")) {
+            headers.append(header::WARNING, value);
+        }
+    }
+    if answer.retry_after_secs > 0 {
+        headers.insert(header::RETRY_AFTER, HeaderValue::from(answer.retry_after_secs));
+    }
+    response
+}

@@ -1,0 +1,228 @@
+//! The store: one synchronous step from a request to its answer.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+};
+
+use http::Method;
+use jiff::Timestamp;
+use tokio::sync::Notify;
+
+use crate::{
+    answer::Answer,
+    collection::{Collection, Limits},
+    negotiation::{self, Form},
+    path::{Path, Target},
+    request::Request,
+    resource::{Registry, Resource},
+    status::ApiError,
+    stored::Stored,
+    watch::{Reading, Watch},
+    write_log::{Write, WriteLog},
+};
+
+mod body;
+mod commit;
+mod create;
+mod custom;
+mod delete;
+mod list;
+mod namespaces;
+mod patch;
+mod update;
+
+pub(crate) use namespaces::INITIAL as INITIAL_NAMESPACES;
+
+/// All objects, all that happened to them lately, and the rules.
+pub struct Store {
+    registry: Registry,
+    collections: BTreeMap<(String, String), Collection>,
+    version: u64,
+    dice: fastrand::Rng,
+    limits: Limits,
+    writes: WriteLog,
+    observers: Vec<Observer>,
+}
+
+/// Called after each accepted write, before anything else happens.
+pub type Observer = Box<dyn FnMut(&Write) + Send>;
+
+/// One request that has found its resource.
+pub(crate) struct Call<'a> {
+    pub request: &'a Request,
+    pub resource: Arc<Resource>,
+    pub target: Target,
+    pub form: Form,
+    pub now: Timestamp,
+    pub warnings: Vec<String>,
+}
+
+impl Store {
+    /// An empty store that serves what `registry` holds. Equal seeds make equal uids and name suffixes.
+    pub fn new(registry: Registry, seed: u64, limits: Limits) -> Self {
+        Self {
+            registry,
+            collections: BTreeMap::new(),
+            version: 1,
+            dice: fastrand::Rng::with_seed(seed),
+            limits,
+            writes: WriteLog::default(),
+            observers: Vec::new(),
+        }
+    }
+
+    /// What is served.
+    pub fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
+    /// The newest resourceVersion.
+    pub fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// Answers one request. Nothing else happens: no waiting, no I/O, no other clock than `now`.
+    pub fn step(&mut self, request: &Request, now: Timestamp) -> Answer {
+        match Path::parse(&request.path) {
+            Path::Resource(target) => {
+                self.resource_step(request, target, now).unwrap_or_else(|error| Answer::error(&error))
+            }
+            other => self.other_step(request, &other, now),
+        }
+    }
+
+    /// What a watch has to say now.
+    pub fn read_watch(&self, watch: &mut Watch) -> Reading {
+        match self.collection(&watch.resource) {
+            Some(collection) => watch.read(collection, self.version),
+            None => watch.read(&Collection::default(), self.version),
+        }
+    }
+
+    /// What tells of changes to the objects of `resource`.
+    pub fn changes_of(&mut self, resource: &Resource) -> Arc<Notify> {
+        Arc::clone(&self.collection_mut(resource).changed)
+    }
+
+    /// Forgets all events so far: watches that ask for more of the past get 410.
+    pub fn forget_events(&mut self) {
+        let version = self.version;
+        for collection in self.collections.values_mut() {
+            collection.forget_until(version);
+        }
+    }
+
+    /// The writes after the one numbered `sequence`.
+    pub fn writes_since(&self, sequence: u64) -> Vec<Write> {
+        self.writes.since(sequence)
+    }
+
+    /// How many writes were accepted.
+    pub fn write_count(&self) -> u64 {
+        self.writes.count()
+    }
+
+    /// What tells of accepted writes.
+    pub fn written(&self) -> Arc<Notify> {
+        Arc::clone(&self.writes.changed)
+    }
+
+    /// Has `observer` called after each accepted write.
+    pub fn observe(&mut self, observer: Observer) {
+        self.observers.push(observer);
+    }
+
+    fn collection(&self, resource: &Resource) -> Option<&Collection> {
+        self.collections.get(&(resource.group.clone(), resource.plural.clone()))
+    }
+
+    fn collection_mut(&mut self, resource: &Resource) -> &mut Collection {
+        self.collections.entry((resource.group.clone(), resource.plural.clone())).or_default()
+    }
+
+    fn kept(&self, resource: &Resource, namespace: &str, name: &str) -> Option<Arc<Stored>> {
+        self.collection(resource)?.get(namespace, name).cloned()
+    }
+
+    fn resource_step(
+        &mut self,
+        request: &Request,
+        target: Target,
+        now: Timestamp,
+    ) -> Result<Answer, ApiError> {
+        let Some(resource) = self.registry.get(&target.group, &target.version, &target.plural).cloned()
+        else {
+            let known = self.registry.iter().any(|r| r.group == target.group && r.version == target.version);
+            return if known { Err(ApiError::no_such_path()) } else { Ok(Answer::no_such_path()) };
+        };
+        if !target.namespace.is_empty() && !resource.namespaced {
+            return Err(ApiError::no_such_path());
+        }
+        let form = negotiation::accepted(request)?;
+        let mut call = Call { request, resource, target, form, now, warnings: Vec::new() };
+        let answer = if call.target.name.is_empty() {
+            self.collection_step(&mut call)?
+        } else if call.target.subresource.is_empty() {
+            self.object_step(&mut call)?
+        } else {
+            self.part_step(&mut call)?
+        };
+        Ok(answer.with_warnings(call.warnings))
+    }
+
+    fn collection_step(&mut self, call: &mut Call<'_>) -> Result<Answer, ApiError> {
+        match call.request.method {
+            Method::GET if call.request.query.flag("watch") == Some(true) => self.watch(call),
+            Method::GET => self.list(call),
+            Method::POST if call.resource.namespaced && call.target.namespace.is_empty() => {
+                Err(ApiError::method_not_allowed())
+            }
+            Method::POST => self.create_from_body(call),
+            Method::DELETE if call.resource.namespaced && call.target.namespace.is_empty() => {
+                Err(ApiError::method_not_allowed())
+            }
+            Method::DELETE => self.delete_collection(call),
+            _ => Err(ApiError::method_not_allowed()),
+        }
+    }
+
+    fn object_step(&mut self, call: &mut Call<'_>) -> Result<Answer, ApiError> {
+        if call.resource.namespaced && call.target.namespace.is_empty() {
+            return Err(ApiError::no_such_path());
+        }
+        match call.request.method {
+            Method::GET if call.request.query.flag("watch") == Some(true) => self.watch(call),
+            Method::GET => self.get(call),
+            Method::PUT => self.update_from_body(call),
+            Method::PATCH => self.patch(call),
+            Method::DELETE => self.delete(call),
+            _ => Err(ApiError::method_not_allowed()),
+        }
+    }
+
+    fn part_step(&mut self, call: &mut Call<'_>) -> Result<Answer, ApiError> {
+        let known = match call.target.subresource.as_str() {
+            "status" => call.resource.status_subresource,
+            _ => false,
+        };
+        if !known {
+            return Err(ApiError::no_such_path());
+        }
+        match call.request.method {
+            Method::GET => self.get(call),
+            Method::PUT => self.update_from_body(call),
+            Method::PATCH => self.patch(call),
+            _ => Err(ApiError::method_not_allowed()),
+        }
+    }
+
+    fn other_step(&mut self, _request: &Request, _path: &Path, _now: Timestamp) -> Answer {
+        Answer::no_such_path()
+    }
+}
+
+/// All objects of a collection in order, for the beginning of a watch.
+fn all_of(collection: Option<&Collection>, namespace: &str) -> VecDeque<Arc<Stored>> {
+    collection.map(|collection| collection.iter(namespace, "").cloned().collect()).unwrap_or_default()
+}

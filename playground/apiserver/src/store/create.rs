@@ -1,0 +1,145 @@
+//! POST of a new object.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use super::{Call, Store, body, commit::Author};
+use crate::{
+    answer::{Answer, Shown},
+    metadata,
+    options::WriteOptions,
+    resource::GenerationRule,
+    status::ApiError,
+    write_log::Verb,
+};
+
+/// Suffixes of generated names have no vowels and no look-alikes.
+const SUFFIX_LETTERS: &[u8] = b"bcdfghjklmnpqrstvwxz2456789";
+const SUFFIX_CHARS: usize = 5;
+const NAME_CHARS_MAX: usize = 63;
+/// How often a generated name that is taken is drawn anew.
+const NAME_DRAWS_MAX: usize = 8;
+
+impl Store {
+    pub(super) fn create_from_body(&mut self, call: &mut Call<'_>) -> Result<Answer, ApiError> {
+        let options = WriteOptions::parse(&call.request.query, "CreateOptions", false)?;
+        let object = body::object(call, options.unknown_fields)?;
+        let author = Author::of(call, Verb::Create, &options.field_manager);
+        let shown = self.create(call, object, &options, &author)?;
+        Ok(Answer::object(201, &shown, &call.resource, call.form))
+    }
+
+    /// Creates an object that has the shape of its kind already.
+    pub(super) fn create(
+        &mut self,
+        call: &mut Call<'_>,
+        mut object: Value,
+        options: &WriteOptions,
+        author: &Author,
+    ) -> Result<Shown, ApiError> {
+        let resource = Arc::clone(&call.resource);
+        let fields = metadata::map_mut(&mut object);
+        for field in
+            ["uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "generation"]
+        {
+            fields.remove(field);
+        }
+        fit_namespace(call, &mut object)?;
+        self.admit_of_definition(&resource)?;
+        self.admit_into_namespace(&resource, &object)?;
+        if !metadata::text(&object, "resourceVersion").is_empty() {
+            return Err(ApiError::unexplained("resourceVersion should not be set on objects to be created"));
+        }
+        let generated =
+            metadata::text(&object, "name").is_empty() && !metadata::text(&object, "generateName").is_empty();
+        if generated {
+            self.generate_name(call, &mut object)?;
+        }
+        let uid = self.draw_uid();
+        let fields = metadata::map_mut(&mut object);
+        fields.insert("uid".to_owned(), json!(uid));
+        fields.insert("creationTimestamp".to_owned(), json!(seconds_text(call.now)));
+        if resource.strategy.generation != GenerationRule::None {
+            fields.insert("generation".to_owned(), json!(1));
+        }
+        if resource.status_subresource
+            && let Some(fields) = object.as_object_mut()
+        {
+            fields.remove("status");
+        }
+        (resource.strategy.prepare_create)(&mut object, call.now);
+        let mut faults = (resource.strategy.validate_create)(&object);
+        faults.extend(resource.schema.validate(&object, None));
+        faults.extend(metadata::faults(&resource, &object));
+        let name = metadata::text(&object, "name").to_owned();
+        if !faults.is_empty() {
+            return Err(ApiError::invalid(resource.group_kind(), &name, &faults));
+        }
+        if self.kept(&resource, metadata::text(&object, "namespace"), &name).is_some() {
+            return Err(ApiError::already_exists(resource.group_resource(), &name));
+        }
+        if options.dry_run {
+            return Ok(Shown::Made(object));
+        }
+        Ok(Shown::Kept(self.commit(call, author, &resource, object, None)))
+    }
+
+    fn generate_name(&mut self, call: &Call<'_>, object: &mut Value) -> Result<(), ApiError> {
+        let prefix: String =
+            metadata::text(object, "generateName").chars().take(NAME_CHARS_MAX - SUFFIX_CHARS).collect();
+        let namespace = metadata::text(object, "namespace").to_owned();
+        let mut name = String::new();
+        for _ in 0..NAME_DRAWS_MAX {
+            name.clone_from(&prefix);
+            for _ in 0..SUFFIX_CHARS {
+                let letter = self.dice.usize(..SUFFIX_LETTERS.len());
+                name.push(char::from(SUFFIX_LETTERS[letter]));
+            }
+            if self.kept(&call.resource, &namespace, &name).is_none() {
+                metadata::map_mut(object).insert("name".to_owned(), json!(name));
+                return Ok(());
+            }
+        }
+        let mut error = ApiError::already_exists(call.resource.group_resource(), &name);
+        error.message += ", the server was not able to generate a unique name for the object";
+        if let Some(details) = &mut error.details {
+            details.retry_after_secs = 1;
+        }
+        Err(error)
+    }
+
+    fn draw_uid(&mut self) -> String {
+        let bits = self.dice.u128(..);
+        // Version 4, variant 1, as random uids say of themselves.
+        let bits = (bits & !(0xf << 76) | (0x4 << 76)) & !(0x3 << 62) | (0x2 << 62);
+        let hex = format!("{bits:032x}");
+        format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
+    }
+}
+
+/// A time as metadata writes it: whole seconds.
+pub(super) fn seconds_text(now: jiff::Timestamp) -> String {
+    now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
+/// Sets the namespace that the path names, unless the object names another one.
+pub(super) fn fit_namespace(call: &Call<'_>, object: &mut Value) -> Result<(), ApiError> {
+    let found = metadata::text(object, "namespace");
+    let wanted = call.target.namespace.as_str();
+    if found == wanted {
+        return Ok(());
+    }
+    if !found.is_empty() && !wanted.is_empty() {
+        return Err(ApiError::bad_request(
+            "the namespace of the provided object does not match the namespace sent on the request",
+        ));
+    }
+    let fields = metadata::map_mut(object);
+    if wanted.is_empty() {
+        fields.remove("namespace");
+    } else {
+        fields.insert("namespace".to_owned(), json!(wanted));
+    }
+    Ok(())
+}

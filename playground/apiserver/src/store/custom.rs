@@ -1,0 +1,147 @@
+//! What writes of CustomResourceDefinitions do besides: their resources are served, or no longer.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use super::{Call, Store, commit::Author, create::seconds_text, delete::mark_at_once};
+use crate::{collection::EventKind, crd, metadata, resource::Resource, status::ApiError, stored::Stored};
+
+/// Keeps a definition while there are objects of its kind.
+const CLEANUP: &str = "customresourcecleanup.apiextensions.k8s.io";
+
+const GROUP: &str = "apiextensions.k8s.io";
+const PLURAL: &str = "customresourcedefinitions";
+
+/// Whether `resource` is that of the definitions themselves.
+pub(super) fn is_definition(resource: &Resource) -> bool {
+    resource.group == GROUP && resource.plural == PLURAL
+}
+
+impl Store {
+    /// Serves what a definition says from now on, or nothing of it.
+    pub(super) fn follow_definition(&mut self, kind: EventKind, definition: &Value) {
+        let (group, plural) = names(definition);
+        let stale: Vec<String> = self
+            .registry
+            .iter()
+            .filter(|resource| resource.custom && resource.group == group && resource.plural == plural)
+            .map(|resource| resource.version.clone())
+            .collect();
+        for version in stale {
+            self.registry.remove(&group, &version, &plural);
+        }
+        if kind == EventKind::Deleted {
+            return;
+        }
+        for resource in crd::resources(definition) {
+            self.registry.add(resource);
+        }
+    }
+
+    /// No objects of a kind are created while its definition is on the way out.
+    pub(super) fn admit_of_definition(&self, resource: &Resource) -> Result<(), ApiError> {
+        let definition = resource.custom.then(|| self.definition_of(resource)).flatten();
+        if !definition.is_some_and(|(_, definition)| metadata::is_deleting(&definition)) {
+            return Ok(());
+        }
+        let mut refusal = ApiError::method_not_allowed();
+        refusal.message = "create not allowed while custom resource definition is terminating".to_owned();
+        Err(refusal)
+    }
+
+    /// Deletes all objects of a definition that is being deleted. Gives whether some stay, because of their
+    /// finalizers; then the definition has to wait for them.
+    pub(super) fn delete_instances(
+        &mut self,
+        call: &Call<'_>,
+        author: &Author,
+        definition: &mut Value,
+    ) -> bool {
+        let (group, plural) = names(definition);
+        let Some(resource) = self
+            .registry
+            .iter()
+            .find(|resource| resource.group == group && resource.plural == plural)
+            .cloned()
+        else {
+            return false;
+        };
+        let instances: Vec<Arc<Stored>> = self
+            .collection(&resource)
+            .map(|collection| collection.iter("", "").cloned().collect())
+            .unwrap_or_default();
+        let mut some_stay = false;
+        for kept in instances {
+            let mut object = kept.value(&resource);
+            if metadata::finalizers(&object).is_empty() {
+                self.commit_deletion(call, author, &resource, &kept, object);
+                continue;
+            }
+            some_stay = true;
+            if !metadata::is_deleting(&object) {
+                mark_at_once(&mut object, call.now);
+                self.commit(call, author, &resource, object, Some(kept));
+            }
+        }
+        if some_stay {
+            await_instances(definition, &seconds_text(call.now));
+        }
+        some_stay
+    }
+
+    /// After an object has gone: its definition follows if it only waited for this one.
+    pub(super) fn release_definition(&mut self, call: &Call<'_>, author: &Author, resource: &Resource) {
+        if !resource.custom || self.collection(resource).is_some_and(|collection| !collection.is_empty()) {
+            return;
+        }
+        let Some((kept, mut definition)) = self.definition_of(resource) else { return };
+        if !metadata::is_deleting(&definition) || !metadata::finalizers(&definition).contains(&CLEANUP) {
+            return;
+        }
+        let Some(definitions) = self.registry.get(GROUP, "v1", PLURAL).cloned() else { return };
+        let rest: Vec<Value> = metadata::finalizers(&definition)
+            .into_iter()
+            .filter(|name| *name != CLEANUP)
+            .map(Value::from)
+            .collect();
+        let last = rest.is_empty();
+        metadata::map_mut(&mut definition).insert("finalizers".to_owned(), Value::Array(rest));
+        metadata::tidy(&mut definition);
+        if last {
+            self.commit_deletion(call, author, &definitions, &kept, definition);
+        } else {
+            self.commit(call, author, &definitions, definition, Some(kept));
+        }
+    }
+
+    fn definition_of(&self, resource: &Resource) -> Option<(Arc<Stored>, Value)> {
+        let definitions = self.registry.get(GROUP, "v1", PLURAL)?;
+        let kept = self.kept(definitions, "", &format!("{}.{}", resource.plural, resource.group))?;
+        let definition = kept.value(definitions);
+        Some((kept, definition))
+    }
+}
+
+fn names(definition: &Value) -> (String, String) {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    (text(&definition["spec"]["group"]), text(&definition["spec"]["names"]["plural"]))
+}
+
+fn await_instances(definition: &mut Value, now: &str) {
+    let mut finalizers: Vec<Value> = metadata::finalizers(definition)
+        .into_iter()
+        .filter(|name| *name != CLEANUP)
+        .map(Value::from)
+        .collect();
+    finalizers.push(json!(CLEANUP));
+    metadata::map_mut(definition).insert("finalizers".to_owned(), Value::Array(finalizers));
+    let terminating = json!({
+        "type": "Terminating", "status": "True", "reason": "InstanceDeletionInProgress",
+        "message": "CustomResource deletion is in progress", "lastTransitionTime": now,
+    });
+    if let Some(Value::Array(conditions)) = definition.pointer_mut("/status/conditions") {
+        conditions.retain(|condition| condition["type"] != "Terminating");
+        conditions.push(terminating);
+    }
+}

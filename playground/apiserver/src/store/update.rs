@@ -1,0 +1,238 @@
+//! PUT, and the part of PATCH that is the same.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::{
+    Call, Store, body,
+    commit::Author,
+    create::{fit_namespace, seconds_text},
+};
+use crate::{
+    answer::{Answer, Shown},
+    field_error::FieldError,
+    metadata,
+    options::WriteOptions,
+    resource::{GenerationRule, Resource},
+    status::{ApiError, GroupResource},
+    write_log::Verb,
+};
+
+/// Makes the new object from the old one.
+pub(super) type Change<'c> = dyn FnMut(&mut Call<'_>, &Value) -> Result<Value, ApiError> + 'c;
+
+impl Store {
+    pub(super) fn update_from_body(&mut self, call: &mut Call<'_>) -> Result<Answer, ApiError> {
+        let options = WriteOptions::parse(&call.request.query, "UpdateOptions", false)?;
+        let mut object = body::object(call, options.unknown_fields)?;
+        fit_namespace(call, &mut object)?;
+        check_name(call, &object)?;
+        let author = Author::of(call, Verb::Update, &options.field_manager);
+        let target = &call.target;
+        let Some(kept) = self.kept(&call.resource, &target.namespace, &target.name) else {
+            let whole = target.subresource.is_empty();
+            return if whole && call.resource.strategy.create_on_update {
+                let shown = self.create(call, object, &options, &author)?;
+                Ok(Answer::object(201, &shown, &call.resource, call.form))
+            } else {
+                Err(ApiError::not_found(call.resource.group_resource(), &target.name))
+            };
+        };
+        check_uid_precondition(call, &object, &kept.value(&call.resource))?;
+        let mut object = Some(object);
+        let shown =
+            self.update(call, &options, &author, &mut |_, _| Ok(object.take().unwrap_or_default()))?;
+        Ok(Answer::object(200, &shown, &call.resource, call.form))
+    }
+
+    /// Changes the object that the call names.
+    pub(super) fn update(
+        &mut self,
+        call: &mut Call<'_>,
+        options: &WriteOptions,
+        author: &Author,
+        change: &mut Change<'_>,
+    ) -> Result<Shown, ApiError> {
+        let resource = Arc::clone(&call.resource);
+        let Some(kept) = self.kept(&resource, &call.target.namespace, &call.target.name) else {
+            return Err(ApiError::not_found(resource.group_resource(), &call.target.name));
+        };
+        let old = kept.value(&resource);
+        let mut object = change(call, &old)?;
+        check_version(&resource, &call.target.name, &object, &old)?;
+        isolate(&resource, &call.target.subresource, &mut object, &old);
+        keep_system_fields(&mut object, &old);
+        (resource.strategy.prepare_update)(&mut object, &old, call.now);
+        count_generation(&resource, &mut object, &old);
+        let faults = faults(&resource, &call.target.subresource, &object, &old);
+        if !faults.is_empty() {
+            return Err(ApiError::invalid(resource.group_kind(), &call.target.name, &faults));
+        }
+        if unchanged(&object, &old) {
+            if !options.dry_run {
+                self.record_unchanged(call, author, &resource, &kept);
+            }
+            return Ok(Shown::Kept(kept));
+        }
+        if options.dry_run {
+            return Ok(Shown::Made(object));
+        }
+        if ends(&object, &old) {
+            // The last finalizer of an object that is being deleted has gone.
+            return Ok(Shown::Kept(self.commit_deletion(call, author, &resource, &kept, object)));
+        }
+        Ok(Shown::Kept(self.commit(call, author, &resource, object, Some(kept))))
+    }
+}
+
+/// The name in the body must be the one in the path.
+pub(super) fn check_name(call: &Call<'_>, object: &Value) -> Result<(), ApiError> {
+    let (found, wanted) = (metadata::text(object, "name"), call.target.name.as_str());
+    if found == wanted {
+        return Ok(());
+    }
+    Err(ApiError::bad_request(if found.is_empty() {
+        format!("the name of the object ({wanted} based on URL) was undeterminable: name must be provided")
+    } else {
+        format!("the name of the object ({found}) does not match the name on the URL ({wanted})")
+    }))
+}
+
+fn check_uid_precondition(call: &Call<'_>, object: &Value, old: &Value) -> Result<(), ApiError> {
+    let (wanted, found) = (metadata::text(object, "uid"), metadata::text(old, "uid"));
+    if wanted.is_empty() || wanted == found {
+        return Ok(());
+    }
+    let target = &call.target;
+    let why = format!(
+        "StorageError: invalid object, Code: 4, Key: /registry/{}/{}, ResourceVersion: 0, AdditionalErrorMsg: Precondition failed: UID in precondition: {wanted}, UID in object meta: {found}",
+        target.plural,
+        crate::collection::key(&target.namespace, &target.name),
+    );
+    Err(ApiError::conflict(call.resource.group_resource(), &target.name, &why))
+}
+
+/// The resourceVersion in the object is a precondition; without one, kinds that allow it are overwritten.
+fn check_version(resource: &Resource, name: &str, object: &Value, old: &Value) -> Result<(), ApiError> {
+    let found = metadata::text(object, "resourceVersion");
+    if found.is_empty() || found == "0" {
+        if resource.strategy.unconditional_update {
+            return Ok(());
+        }
+        // The real server says the resource where it means the kind, and the number where it means none.
+        let fault = FieldError::invalid("metadata.resourceVersion", 0, "must be specified for an update");
+        let of = GroupResource { group: &resource.group, resource: &resource.plural };
+        return Err(ApiError::invalid(of, name, &[fault]));
+    }
+    if found.parse::<u64>().is_err() {
+        let fault = FieldError::invalid("metadata.resourceVersion", found, "invalid resource version");
+        return Err(ApiError::invalid(resource.group_kind(), name, &[fault]));
+    }
+    if found == metadata::text(old, "resourceVersion") {
+        Ok(())
+    } else {
+        Err(ApiError::modified(resource.group_resource(), name))
+    }
+}
+
+/// `/status` changes the status only, and the main path everything but it.
+fn isolate(resource: &Resource, subresource: &str, object: &mut Value, old: &Value) {
+    if !resource.status_subresource {
+        return;
+    }
+    if subresource == "status" {
+        let status = object.get("status").cloned();
+        let managed = object["metadata"].get("managedFields").cloned();
+        *object = old.clone();
+        set(object, "status", status);
+        if let Some(managed) = managed {
+            metadata::map_mut(object).insert("managedFields".to_owned(), managed);
+        }
+    } else {
+        set(object, "status", old.get("status").cloned());
+    }
+}
+
+fn set(object: &mut Value, field: &str, value: Option<Value>) {
+    let Some(fields) = object.as_object_mut() else { return };
+    match value {
+        Some(value) => fields.insert(field.to_owned(), value),
+        None => fields.remove(field),
+    };
+}
+
+/// What no client can change, or not this way.
+fn keep_system_fields(object: &mut Value, old: &Value) {
+    let from_old = |field: &str| old["metadata"].get(field).filter(|value| !value.is_null()).cloned();
+    let fields = metadata::map_mut(object);
+    for field in ["generation", "resourceVersion", "creationTimestamp"] {
+        match from_old(field) {
+            Some(value) => fields.insert(field.to_owned(), value),
+            None => fields.remove(field),
+        };
+    }
+    if let Some(value) = from_old("deletionTimestamp") {
+        fields.insert("deletionTimestamp".to_owned(), value);
+    }
+    for field in ["uid", "deletionGracePeriodSeconds"] {
+        if let Some(value) = from_old(field) {
+            fields.entry(field).or_insert(value);
+        }
+    }
+}
+
+fn count_generation(resource: &Resource, object: &mut Value, old: &Value) {
+    let changed = match resource.strategy.generation {
+        GenerationRule::None => false,
+        GenerationRule::Spec => object.get("spec") != old.get("spec"),
+        GenerationRule::AllButMetadataAndStatus => {
+            let rest = |value: &Value| -> Vec<(String, Value)> {
+                let kept = |key: &str| key != "metadata" && !(key == "status" && resource.status_subresource);
+                value
+                    .as_object()
+                    .into_iter()
+                    .flatten()
+                    .filter(|(key, _)| kept(key))
+                    .map(|(key, value)| (key.clone(), value.clone()))
+                    .collect()
+            };
+            rest(object) != rest(old)
+        }
+    };
+    if changed {
+        let next = metadata::number(old, "generation") + 1;
+        metadata::map_mut(object).insert("generation".to_owned(), next.into());
+    }
+}
+
+fn faults(resource: &Resource, subresource: &str, object: &Value, old: &Value) -> Vec<FieldError> {
+    let mut faults = metadata::faults(resource, object);
+    faults.extend(metadata::change_faults(object, old));
+    if subresource == "status" {
+        faults.extend((resource.strategy.validate_status_update)(object, old));
+    } else {
+        faults.extend((resource.strategy.validate_update)(object, old));
+    }
+    faults.extend(resource.schema.validate(object, Some(old)));
+    faults
+}
+
+/// Whether an update has changed nothing that counts.
+fn unchanged(object: &Value, old: &Value) -> bool {
+    object == old
+}
+
+/// Whether this change is the last of an object that is being deleted.
+fn ends(object: &Value, old: &Value) -> bool {
+    metadata::is_deleting(old)
+        && metadata::finalizers(object).is_empty()
+        && metadata::number(old, "deletionGracePeriodSeconds") == 0
+}
+
+/// Marks an object as being deleted at `at`, with `grace_secs` to go.
+pub(super) fn mark_deleting(object: &mut Value, at: jiff::Timestamp, grace_secs: i64) {
+    let fields = metadata::map_mut(object);
+    fields.insert("deletionTimestamp".to_owned(), seconds_text(at).into());
+    fields.insert("deletionGracePeriodSeconds".to_owned(), grace_secs.into());
+}
