@@ -254,3 +254,6 @@ fn list(revisions: &[u64]) -> String {
     }
     revisions.iter().map(u64::to_string).collect::<Vec<_>>().join(", ")
 }
+
+#[cfg(test)]
+mod tests;

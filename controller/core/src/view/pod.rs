@@ -211,3 +211,6 @@ fn is_sidecar(container: &Container) -> bool {
 fn condition(status: &PodStatus, type_: &str) -> bool {
     status.conditions.iter().flatten().any(|condition| condition.type_ == type_ && condition.status == "True")
 }
+
+#[cfg(test)]
+mod tests;
