@@ -137,3 +137,6 @@ fn branches(prefix: &str, is_last: bool) -> (String, String) {
 fn with_last<T>(entries: &[T]) -> impl Iterator<Item = (&T, bool)> {
     entries.iter().enumerate().map(|(index, entry)| (entry, index + 1 == entries.len()))
 }
+
+#[cfg(test)]
+mod tests;

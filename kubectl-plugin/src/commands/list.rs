@@ -206,3 +206,6 @@ fn row(rollout: &Rollout) -> Vec<String> {
         replicas.available.to_string(),
     ]
 }
+
+#[cfg(test)]
+mod tests;
