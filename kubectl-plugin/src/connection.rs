@@ -84,9 +84,17 @@ pub enum ConnectionError {
         "no cluster to talk to: there is no kubeconfig (--kubeconfig, KUBECONFIG, ~/.kube/config) and this is not a pod"
     )]
     NoCluster,
+    /// The kubeconfig cannot be read.
+    #[error("cannot read the kubeconfig {}: {error}", .path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        error: std::io::Error,
+    },
     /// The kubeconfig says something that cannot be used.
-    #[error("kubeconfig: {0}")]
-    Kubeconfig(#[from] KubeconfigError),
+    #[error("the kubeconfig cannot be used: {0}")]
+    Kubeconfig(KubeconfigError),
 }
 
 /// A way to reach a cluster.
@@ -95,6 +103,15 @@ pub struct Connection {
     pub config: Config,
     /// The name of the kubeconfig's user.
     pub user: Option<String>,
+}
+
+impl From<KubeconfigError> for ConnectionError {
+    fn from(error: KubeconfigError) -> Self {
+        match error {
+            KubeconfigError::ReadConfig(error, path) => Self::Unreadable { path, error },
+            error => Self::Kubeconfig(error),
+        }
+    }
 }
 
 impl ConnectionArgs {

@@ -38,6 +38,11 @@ pub fn main(argv: impl IntoIterator<Item = OsString>) -> ExitCode {
         command.try_get_matches_from_mut(&argv).and_then(|found| args::Cli::from_arg_matches(&found));
     let cli = match parsed {
         Ok(cli) => cli,
+        // The bare name is a question, not a mistake.
+        Err(error) if argv.len() < 2 => {
+            let _ = screen::print(&error.render().to_string());
+            return ExitCode::SUCCESS;
+        }
         Err(error) => return usage(&error),
     };
     log_to_stderr(&cli.connection);

@@ -10,7 +10,8 @@ use crate::{error::Error, session::Session};
   # Send traffic back to the stable version; the new one is scaled down after a delay
   kubectl rollouts abort shop
 
-The rollout stays Degraded until it is retried, rolled back, or given another template.")]
+The rollout stays Degraded until it is retried, rolled back, or given another
+template.")]
 pub struct Args {
     /// Rollouts to abort
     #[arg(required = true, value_name = "NAME")]

@@ -22,8 +22,9 @@ use crate::{
   # Without pauses and analysis
   kubectl rollouts promote shop --full
 
-The approval names the version that is meant: a template applied meanwhile is not promoted by it. A version that has not
-reached its pause yet is approved beforehand, and becomes active as soon as it is fully available.")]
+The approval names the version that is meant: a template applied meanwhile is not
+promoted by it. A version that has not reached its pause yet is approved beforehand,
+and becomes active as soon as it is fully available.")]
 pub struct Args {
     /// Rollout to promote
     #[arg(value_name = "NAME")]
