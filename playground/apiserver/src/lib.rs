@@ -23,5 +23,6 @@ pub mod shape;
 pub mod status;
 pub mod store;
 pub mod stored;
+pub mod table;
 pub mod watch;
 pub mod write_log;
