@@ -1,0 +1,275 @@
+//! The loop that drives everything: watches fill the caches, the queue says whose turn it is, passes run side by side.
+//!
+//! One future, no tasks and no threads of its own: dropping it ends the controller as a crash would. On a
+//! current-thread runtime with a paused clock a run is a function of what the API server answers and of the dice.
+
+mod aftermath;
+mod intake;
+
+use std::{
+    any::Any,
+    collections::{BTreeMap, BTreeSet},
+    panic::AssertUnwindSafe,
+    sync::Arc,
+    time::Duration,
+};
+
+use futures::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnordered};
+use tokio::time::{Instant, sleep_until};
+use tracing::{error, info, warn};
+use verdigris_core::observed::Refusal;
+
+use crate::{
+    barrier::Barrier,
+    cache::Cache,
+    counters::Counters,
+    gather::gather,
+    items::{ReplicaSetItem, RolloutItem, ServiceItem},
+    key::{Key, Kind, ObjectId},
+    options::Options,
+    pass::{self, Ending, Means, Report, Untold},
+    ports::Ports,
+    queue::Queue,
+    rules::Rules,
+    server::{CallError, Server},
+    watches::{Trouble, watch_all},
+};
+
+/// One controller.
+pub struct Controller {
+    ports: Ports,
+    options: Options,
+    means: Means,
+    cache: Cache,
+    queue: Queue<Key>,
+    barrier: Barrier,
+    /// Rollouts that are due but wait for the cache.
+    waiting: BTreeSet<Key>,
+    memory: BTreeMap<Key, Memory>,
+    troubles: BTreeMap<Kind, Trouble>,
+    underway: FuturesUnordered<BoxFuture<'static, Finished>>,
+    passes_underway: usize,
+}
+
+/// What is remembered of a Rollout between passes. Losing it costs a repeated write or an event at most.
+#[derive(Default)]
+struct Memory {
+    refusal: Option<Held>,
+    refusals: u32,
+    untold: Option<Untold>,
+}
+
+/// A refusal that the next passes are to know, until it is worth asking again.
+struct Held {
+    refusal: Refusal,
+    generation: i64,
+    until: Instant,
+}
+
+enum Finished {
+    Pass { rollout: Key, report: Box<Report>, knew_of_refusal: bool },
+    Read { object: ObjectId, read: Box<Result<Option<ReadLive>, CallError>> },
+}
+
+enum ReadLive {
+    Rollout(RolloutItem),
+    ReplicaSet(ReplicaSetItem),
+    Service(ServiceItem),
+}
+
+impl Controller {
+    /// A controller that will see and change the world through `ports`.
+    #[must_use]
+    pub fn new(ports: Ports, options: Options) -> Self {
+        Self::with_rules(ports, options, Rules::default())
+    }
+
+    /// A controller that decides otherwise: for tests, which put mutants here to see that they are caught.
+    #[must_use]
+    pub fn with_rules(ports: Ports, options: Options, rules: Rules) -> Self {
+        let means = Means {
+            server: Server::new(ports.client.clone(), options.call_timeout),
+            clock: Arc::clone(&ports.clock),
+            rules,
+            counters: Arc::new(Counters::default()),
+        };
+        Self {
+            ports,
+            options,
+            means,
+            cache: Cache::default(),
+            queue: Queue::default(),
+            barrier: Barrier::default(),
+            waiting: BTreeSet::new(),
+            memory: BTreeMap::new(),
+            troubles: BTreeMap::new(),
+            underway: FuturesUnordered::new(),
+            passes_underway: 0,
+        }
+    }
+
+    /// What happens is counted here.
+    #[must_use]
+    pub fn counters(&self) -> Arc<Counters> {
+        Arc::clone(&self.means.counters)
+    }
+
+    /// Runs until `stop` resolves, then lets passes under way end.
+    ///
+    /// Dropping the future instead is a crash: nothing more is sent, whatever was under way.
+    pub async fn run(mut self, stop: impl Future<Output = ()> + Send) {
+        let mut stop = std::pin::pin!(stop);
+        let mut watches = watch_all(&mut self.ports, &self.options);
+        loop {
+            self.start_passes();
+            self.start_reads();
+            let wake = self.next_wake();
+            tokio::select! { biased;
+                () = &mut stop => break,
+                Some(change) = watches.next() => self.take_in_all(change, &mut watches),
+                Some(finished) = self.underway.next() => self.finish(finished),
+                () = sleep_until(wake) => {}
+            }
+        }
+        drop(watches);
+        self.drain().await;
+    }
+
+    async fn drain(mut self) {
+        info!(passes = self.passes_underway, "stopping");
+        let ended = async { while self.underway.next().await.is_some() {} };
+        if tokio::time::timeout(self.options.stop_wait, ended).await.is_err() {
+            warn!("passes under way did not end in time; they are given up");
+        }
+    }
+
+    fn free(&mut self, rollouts: Vec<Key>) {
+        for rollout in rollouts {
+            if self.waiting.remove(&rollout) {
+                self.queue.add(&rollout, Instant::now());
+            }
+        }
+    }
+
+    fn look_at(&mut self, rollout: &Key, at: Instant) {
+        if !self.waiting.contains(rollout) {
+            self.queue.add(rollout, at);
+        }
+    }
+
+    fn may_start(&self) -> bool {
+        let endpoints = self.cache.slices_listed() || self.troubles.contains_key(&Kind::EndpointSlice);
+        self.cache.complete() && endpoints && self.passes_underway < self.options.passes_max
+    }
+
+    fn start_passes(&mut self) {
+        let now = Instant::now();
+        while self.may_start()
+            && let Some(rollout) = self.queue.take(now)
+        {
+            if self.barrier.blocks(&rollout) {
+                self.means.counters.waits_for_cache.add_one();
+                self.queue.put_aside(&rollout);
+                self.waiting.insert(rollout);
+            } else {
+                self.start_pass(rollout, now);
+            }
+        }
+    }
+
+    fn start_pass(&mut self, rollout: Key, now: Instant) {
+        let Some(cached) = self.cache.rollout(&rollout) else {
+            self.forget(&rollout);
+            return;
+        };
+        let memory = self.memory.entry(rollout.clone()).or_default();
+        if memory
+            .refusal
+            .as_ref()
+            .is_some_and(|held| held.until <= now || held.generation != cached.generation)
+        {
+            memory.refusal = None;
+        }
+        let refusal = memory.refusal.as_ref().map(|held| held.refusal.clone());
+        let (knew_of_refusal, untold) = (refusal.is_some(), memory.untold.take());
+        let means = self.means.clone();
+        means.counters.passes.add_one();
+        let key = rollout.clone();
+        let pass = match RolloutItem::decode(&cached.bytes) {
+            Ok(decoded) => {
+                let observed = gather(&self.cache, decoded, refusal);
+                async move { pass::run(&means, &key, observed, untold).await }.boxed()
+            }
+            Err(fault) => {
+                means.counters.undecodable.add_one();
+                let bytes = cached.bytes.clone();
+                async move { pass::run_undecodable(&means, &key, &bytes, &fault).await }.boxed()
+            }
+        };
+        let counters = self.counters();
+        self.passes_underway += 1;
+        self.underway.push(
+            async move {
+                let report = AssertUnwindSafe(pass).catch_unwind().await.unwrap_or_else(|panic| {
+                    counters.panics.add_one();
+                    error!(%rollout, panic = text_of(panic.as_ref()), "a pass panicked; other Rollouts go on. Please report this");
+                    Report { ending: Ending::Later(Duration::ZERO), ..Report::default() }
+                });
+                Finished::Pass { rollout, report: Box::new(report), knew_of_refusal }
+            }
+            .boxed(),
+        );
+    }
+
+    /// Reads live what the cache did not come to show in time.
+    fn start_reads(&mut self) {
+        let now = Instant::now();
+        for object in self.barrier.overdue(now, now + self.options.barrier_wait) {
+            let server = self.means.server.clone();
+            let read = async move {
+                let read = Box::new(read_live(&server, &object).await);
+                Finished::Read { object, read }
+            };
+            self.underway.push(read.boxed());
+        }
+    }
+
+    fn next_wake(&self) -> Instant {
+        let due = self.queue.next_due().filter(|_| self.may_start());
+        let next = due.into_iter().chain(self.barrier.next_deadline()).min();
+        next.unwrap_or_else(|| Instant::now() + self.options.resync)
+    }
+
+    fn finish(&mut self, finished: Finished) {
+        match finished {
+            Finished::Pass { rollout, report, knew_of_refusal } => {
+                self.passes_underway -= 1;
+                self.pass_ended(&rollout, *report, knew_of_refusal);
+            }
+            Finished::Read { object, read } => self.read_ended(&object, *read),
+        }
+    }
+
+    fn forget(&mut self, rollout: &Key) {
+        self.queue.put_aside(rollout);
+        self.queue.forget(rollout);
+        self.barrier.forget(rollout);
+        self.waiting.remove(rollout);
+        self.memory.remove(rollout);
+    }
+}
+
+async fn read_live(server: &Server, object: &ObjectId) -> Result<Option<ReadLive>, CallError> {
+    let Key { namespace, name } = &object.key;
+    Ok(match object.kind {
+        Kind::Rollout => server.get(namespace, name).await?.map(ReadLive::Rollout),
+        Kind::ReplicaSet => server.get(namespace, name).await?.map(ReadLive::ReplicaSet),
+        Kind::Service => server.get(namespace, name).await?.map(ReadLive::Service),
+        Kind::EndpointSlice => None,
+    })
+}
+
+fn text_of(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message")
+}

@@ -1,0 +1,96 @@
+//! After a pass or a live read: what is to be waited for, and when the Rollout is due again.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use jiff::Timestamp;
+use kube::ResourceExt;
+use tokio::time::Instant;
+use tracing::warn;
+use verdigris_crds::keys;
+
+use super::{Controller, Held, ReadLive};
+use crate::{
+    cache::Shown,
+    key::{Key, Kind, ObjectId},
+    pass::{Ending, Report},
+    queue::{self, Ended},
+    server::CallError,
+    watches::is_ours,
+};
+
+/// How long a refused write is not tried again, at least: doubled with each refusal in a row up to a minute.
+const REFUSAL_HOLD_MIN: Duration = Duration::from_secs(1);
+
+impl Controller {
+    pub(super) fn pass_ended(&mut self, rollout: &Key, report: Report, knew_of_refusal: bool) {
+        let now = Instant::now();
+        let deadline = now + self.options.barrier_wait;
+        for (object, until) in report.waits {
+            let cached = self.cache.version(&object);
+            self.barrier.wait(rollout, &object, until, cached, deadline);
+        }
+        let Some(cached) = self.cache.rollout(rollout) else {
+            self.queue.ended(rollout, Ended::Changed, None, now);
+            self.forget(rollout);
+            return;
+        };
+        let memory = self.memory.entry(rollout.clone()).or_default();
+        memory.untold = report.untold;
+        let resync = now + self.options.resync;
+        let quiet = if report.wrote { Ended::Changed } else { Ended::Unchanged };
+        let (how, look_again) = match report.ending {
+            Ending::Done => {
+                if report.wrote && !knew_of_refusal {
+                    memory.refusals = 0;
+                }
+                let look_again = report.look_again.map(|at| instant_of(at, self.ports.clock.now(), now));
+                let ask_again = memory.refusal.as_ref().map(|held| held.until);
+                (quiet, look_again.into_iter().chain(ask_again).fold(resync, Instant::min))
+            }
+            Ending::Outdated => (quiet, now),
+            Ending::Refused(refusal) => {
+                let hold = REFUSAL_HOLD_MIN.max(queue::backoff(memory.refusals + 3));
+                memory.refusals = memory.refusals.saturating_add(1);
+                memory.refusal = Some(Held { refusal, generation: cached.generation, until: now + hold });
+                // The next pass is to tell of it at once. One that knew and asked again has to wait.
+                if knew_of_refusal { (Ended::Failed { wait_min: hold }, resync) } else { (quiet, now) }
+            }
+            Ending::Later(wait_min) => (Ended::Failed { wait_min }, resync),
+        };
+        self.queue.ended(rollout, how, Some(look_again), now);
+    }
+
+    pub(super) fn read_ended(&mut self, object: &ObjectId, read: Result<Option<ReadLive>, CallError>) {
+        let concerned = match read {
+            Err(error) => {
+                warn!(%object, why = %error, "could not read what the cache does not show; tries again");
+                return;
+            }
+            Ok(Some(ReadLive::Rollout(item))) if is_ours(item.labels(), &self.options) => {
+                self.cache.rollout_shown(Shown::There(item))
+            }
+            Ok(Some(ReadLive::ReplicaSet(item))) if item.labels().contains_key(keys::POD_TEMPLATE_HASH) => {
+                self.cache.replica_set_shown(Shown::There(item))
+            }
+            Ok(Some(ReadLive::Service(item))) => self.cache.service_shown(Shown::There(item)),
+            Ok(_) => match object.kind {
+                Kind::Rollout => self.cache.rollout_shown(Shown::Absent(object.key.clone())),
+                Kind::ReplicaSet => self.cache.replica_set_shown(Shown::Absent(object.key.clone())),
+                Kind::Service => self.cache.service_shown(Shown::Absent(object.key.clone())),
+                Kind::EndpointSlice => BTreeSet::new(),
+            },
+        };
+        self.means.counters.releases_by_live_read.add_one();
+        let free = self.barrier.read_live(object);
+        self.free(free);
+        for rollout in concerned {
+            self.look_at(&rollout, Instant::now());
+        }
+    }
+}
+
+/// The moment of waiting at which the wall clock will show `at`. A millisecond more, for timers are no finer.
+fn instant_of(at: Timestamp, wall_now: Timestamp, now: Instant) -> Instant {
+    let wait = Duration::try_from(at.duration_since(wall_now)).unwrap_or(Duration::ZERO);
+    now.checked_add(wait + Duration::from_millis(1)).unwrap_or(now + Duration::from_secs(86_400))
+}

@@ -1,0 +1,111 @@
+//! What the watches show: into the caches, past the barrier, and on to whom it concerns.
+
+use std::collections::BTreeSet;
+
+use futures::{FutureExt, StreamExt};
+use kube::ResourceExt;
+use tokio::time::Instant;
+use tracing::{info, warn};
+
+use super::Controller;
+use crate::{
+    barrier::Sight,
+    cache::Shown,
+    items::key_of,
+    key::{Kind, ObjectId},
+    watches::{Change, Trouble, Watches},
+};
+
+impl Controller {
+    /// Takes in one change and all that have arrived with it, so that a pass sees them together.
+    pub(super) fn take_in_all(&mut self, change: Change, watches: &mut Watches) {
+        /// Then it is the passes' turn.
+        const CHANGES_MAX: usize = 1000;
+        self.take_in(change);
+        for _ in 0..CHANGES_MAX {
+            match watches.next().now_or_never() {
+                Some(Some(change)) => self.take_in(change),
+                Some(None) | None => break,
+            }
+        }
+    }
+
+    fn take_in(&mut self, change: Change) {
+        let now = Instant::now();
+        let concerned = match change {
+            Change::Rollout(shown) => {
+                self.compare(Kind::Rollout, &shown);
+                self.cache.rollout_shown(shown)
+            }
+            Change::ReplicaSet(shown) => {
+                self.compare(Kind::ReplicaSet, &shown);
+                self.cache.replica_set_shown(shown)
+            }
+            Change::Service(shown) => {
+                self.compare(Kind::Service, &shown);
+                self.cache.service_shown(shown)
+            }
+            Change::Slice(shown) => {
+                self.compare(Kind::EndpointSlice, &shown);
+                self.cache.slice_shown(shown)
+            }
+            Change::Trouble(kind, trouble) => {
+                self.has_trouble(kind, trouble);
+                BTreeSet::new()
+            }
+        };
+        for rollout in concerned {
+            self.look_at(&rollout, now);
+        }
+    }
+
+    /// Ends waits that what was shown fulfils, and troubles that are over.
+    fn compare<T: ResourceExt>(&mut self, kind: Kind, shown: &Shown<T>) {
+        let item = match shown {
+            Shown::There(item) | Shown::Listed(item) | Shown::Gone(item) => item,
+            Shown::ListEnds => return self.works(kind),
+            // That a list is begun does not mean that it will be answered.
+            Shown::ListBegins | Shown::Absent(_) => return,
+        };
+        self.works(kind);
+        let object = ObjectId { kind, key: key_of(item.meta()) };
+        let version = item.meta().resource_version.as_deref().unwrap_or_default();
+        let sight =
+            if matches!(shown, Shown::Gone(_)) { Sight::Gone(version) } else { Sight::There(version) };
+        let free = self.barrier.saw(&object, sight);
+        self.free(free);
+    }
+
+    fn works(&mut self, kind: Kind) {
+        if !self.troubles.is_empty() && self.troubles.remove(&kind).is_some() {
+            info!(?kind, "can be watched again");
+        }
+    }
+
+    /// Says once what cannot be watched, and why.
+    fn has_trouble(&mut self, kind: Kind, trouble: Trouble) {
+        if self.troubles.get(&kind) == Some(&trouble) {
+            return;
+        }
+        match (kind, &trouble) {
+            (Kind::EndpointSlice, Trouble::Forbidden(why)) => {
+                self.cache.forget_slices();
+                warn!(
+                    why,
+                    "may not read EndpointSlices: the old version's scale-down delay starts when its \
+                    Service is switched, not when all endpoints show it. Allow `list` and `watch` of endpointslices \
+                    in discovery.k8s.io"
+                );
+            }
+            (_, Trouble::Forbidden(why)) => warn!(?kind, why, "may not list or watch; waits for permission"),
+            (Kind::Rollout, Trouble::Unknown) => {
+                warn!(
+                    "the API server does not know Rollouts yet: install the CRD rollouts.argoproj.io; waits for it"
+                );
+            }
+            (_, Trouble::Unknown) => warn!(?kind, "the API server does not know this kind; waits for it"),
+            (_, Trouble::Other(why)) => warn!(?kind, why, "watch interrupted; goes on"),
+        }
+        self.troubles.insert(kind, trouble);
+    }
+}

@@ -1,0 +1,87 @@
+//! What has happened since the start, for tests, benchmarks and (later) metrics.
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+/// Counts since the controller was made. All only grow.
+#[derive(Debug, Default)]
+pub struct Counters {
+    /// Passes begun.
+    pub passes: Count,
+    /// Passes that read something live.
+    pub passes_with_live_reads: Count,
+    /// Passes that a panic ended.
+    pub panics: Count,
+    /// Plans that the safety kernel refused.
+    pub plans_refused: Count,
+    /// Times a Rollout had to wait because the cache did not yet show what we wrote.
+    pub waits_for_cache: Count,
+    /// Waits that a live read ended, because the cache never came to show what we wrote.
+    pub releases_by_live_read: Count,
+    /// Writes that the server refused because the object had changed meanwhile.
+    pub conflicts: Count,
+    /// Writes that the server refused for another reason that trying again does not mend.
+    pub refusals: Count,
+    /// Calls that failed for a passing reason: no connection, no answer in time, 429, 5xx.
+    pub failures: Count,
+    /// Rollouts whose JSON does not fit the API types.
+    pub undecodable: Count,
+    /// Writes that succeeded, by what they did.
+    pub writes: WriteCounts,
+}
+
+/// Writes that succeeded, by what they did.
+#[derive(Debug, Default)]
+pub struct WriteCounts {
+    /// ReplicaSets created.
+    pub create_replica_set: Count,
+    /// ReplicaSets whose size or annotations changed.
+    pub update_replica_set: Count,
+    /// ReplicaSets deleted.
+    pub delete_replica_set: Count,
+    /// ReplicaSets adopted or released.
+    pub own_replica_set: Count,
+    /// Services pointed at a version.
+    pub point_service: Count,
+    /// Changes of a Rollout's annotations or of its default replicas.
+    pub rollout: Count,
+    /// Status patches.
+    pub status: Count,
+    /// Events created or counted up.
+    pub event: Count,
+}
+
+/// A number that only grows.
+#[derive(Debug, Default)]
+pub struct Count(AtomicU64);
+
+impl Count {
+    /// One more.
+    pub fn add_one(&self) {
+        self.0.fetch_add(1, Relaxed);
+    }
+
+    /// The number.
+    #[must_use]
+    pub fn get(&self) -> u64 {
+        self.0.load(Relaxed)
+    }
+}
+
+impl WriteCounts {
+    /// All writes but events.
+    #[must_use]
+    pub fn without_events(&self) -> u64 {
+        [
+            &self.create_replica_set,
+            &self.update_replica_set,
+            &self.delete_replica_set,
+            &self.own_replica_set,
+            &self.point_service,
+            &self.rollout,
+            &self.status,
+        ]
+        .into_iter()
+        .map(Count::get)
+        .sum()
+    }
+}

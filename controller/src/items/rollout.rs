@@ -1,0 +1,183 @@
+//! A Rollout as JSON, and its way into our types.
+
+use std::{borrow::Cow, fmt};
+
+use k8s_openapi::{NamespaceResourceScope, apimachinery::pkg::apis::meta::v1::ObjectMeta};
+use kube::Resource;
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
+use verdigris_crds::{Rollout, keys};
+
+use super::lean_metadata;
+
+/// A Rollout, any JSON that has metadata, without what no decision looks at.
+#[derive(Clone, Debug)]
+pub struct RolloutItem {
+    metadata: ObjectMeta,
+    object: Value,
+}
+
+/// Why a Rollout's JSON does not fit our types.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Undecodable {
+    /// Path of the field, for example `spec.strategy.blueGreen.activeService`.
+    pub field: String,
+    /// What was found and what was expected.
+    pub mismatch: String,
+}
+
+impl RolloutItem {
+    /// The whole object as bytes, the most compact form it can be kept in.
+    #[must_use]
+    pub fn to_bytes(&self) -> Box<[u8]> {
+        self.object.to_string().into_bytes().into_boxed_slice()
+    }
+
+    /// The whole object.
+    #[must_use]
+    pub fn object(&self) -> &Value {
+        &self.object
+    }
+
+    /// The typed Rollout, or which field does not fit.
+    ///
+    /// # Errors
+    /// Names the first field that does not fit, what was found there and what was expected.
+    pub fn decode(bytes: &[u8]) -> Result<Rollout, Undecodable> {
+        let json = &mut serde_json::Deserializer::from_slice(bytes);
+        serde_path_to_error::deserialize(json).map_err(|error| Undecodable {
+            field: error.path().to_string(),
+            mismatch: in_terms_of_the_api(&error.inner().to_string()),
+        })
+    }
+}
+
+impl<'de> Deserialize<'de> for RolloutItem {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut object = Value::deserialize(deserializer)?;
+        if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
+            metadata.remove("managedFields");
+            if let Some(annotations) = metadata.get_mut("annotations").and_then(Value::as_object_mut) {
+                annotations.remove(keys::LAST_APPLIED);
+            }
+        }
+        let metadata = object.get("metadata").cloned().unwrap_or_default();
+        let metadata = lean_metadata(metadata).map_err(serde::de::Error::custom)?;
+        Ok(Self { metadata, object })
+    }
+}
+
+impl Resource for RolloutItem {
+    type DynamicType = ();
+    type Scope = NamespaceResourceScope;
+
+    fn kind((): &()) -> Cow<'_, str> {
+        Rollout::kind(&())
+    }
+    fn group((): &()) -> Cow<'_, str> {
+        Rollout::group(&())
+    }
+    fn version((): &()) -> Cow<'_, str> {
+        Rollout::version(&())
+    }
+    fn api_version((): &()) -> Cow<'_, str> {
+        Rollout::api_version(&())
+    }
+    fn plural((): &()) -> Cow<'_, str> {
+        Rollout::plural(&())
+    }
+    fn meta(&self) -> &ObjectMeta {
+        &self.metadata
+    }
+    fn meta_mut(&mut self) -> &mut ObjectMeta {
+        &mut self.metadata
+    }
+}
+
+impl fmt::Display for Undecodable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.field, self.mismatch)
+    }
+}
+
+/// Turns serde's words into those of the API: `invalid type: string "2", expected i32 at line 1 column 9` becomes
+/// `found string "2", expected a whole number`.
+fn in_terms_of_the_api(message: &str) -> String {
+    let message = message.rsplit_once(" at line ").map_or(message, |(message, _)| message);
+    let message = message
+        .strip_prefix("invalid type: ")
+        .or_else(|| message.strip_prefix("invalid value: "))
+        .unwrap_or(message);
+    let Some((found, expected)) = message.split_once(", expected ") else {
+        return message.to_owned();
+    };
+    let found = match found {
+        "map" => "an object",
+        "sequence" => "a list",
+        "unit value" => "null",
+        other => other,
+    };
+    let expected = match expected {
+        "i32" | "i64" | "u32" | "u64" => "a whole number",
+        "a map" => "an object",
+        "a sequence" => "a list",
+        "a string" | "a boolean" => expected,
+        other if other.starts_with("struct ") => "an object",
+        other => other,
+    };
+    format!("found {found}, expected {expected}")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn faults_of(spec: &Value) -> String {
+        let object = json!({"apiVersion": "argoproj.io/v1alpha1", "kind": "Rollout", "metadata": {"name": "shop"}, "spec": spec});
+        RolloutItem::decode(object.to_string().as_bytes())
+            .map_or_else(|fault| fault.to_string(), |_| String::new())
+    }
+
+    #[test]
+    fn a_misfit_names_field_found_and_expected() {
+        for (spec, fault) in [
+            (json!({"replicas": 2}), ""),
+            (json!({"replicas": "2"}), r#"spec.replicas: found string "2", expected a whole number"#),
+            (json!({"paused": 1}), "spec.paused: found integer `1`, expected a boolean"),
+            (
+                json!({"strategy": {"blueGreen": {"activeService": 5}}}),
+                "spec.strategy.blueGreen.activeService: found integer `5`, expected a string",
+            ),
+            (
+                json!({"strategy": {"blueGreen": []}}),
+                "spec.strategy.blueGreen: found a list, expected an object",
+            ),
+            (
+                json!({"strategy": {"blueGreen": {}}}),
+                "spec.strategy.blueGreen: missing field `activeService`",
+            ),
+            (
+                json!({"selector": {"matchLabels": {"app": {}}}}),
+                "spec.selector.matchLabels.app: found an object, expected a string",
+            ),
+        ] {
+            assert_eq!(faults_of(&spec), fault, "{spec}");
+        }
+    }
+
+    #[test]
+    fn what_no_decision_looks_at_is_dropped_and_the_template_is_kept() {
+        let item: RolloutItem = serde_json::from_value(json!({
+            "metadata": {"name": "shop", "managedFields": [{"manager": "kubectl"}],
+                "annotations": {"kubectl.kubernetes.io/last-applied-configuration": "{}", "a": "b"}},
+            "spec": {"template": {"spec": {"fieldOfTomorrow": [1, null]}}},
+        }))
+        .unwrap();
+        let rollout = RolloutItem::decode(&item.to_bytes()).unwrap();
+        assert_eq!(rollout.metadata.annotations.unwrap().into_keys().collect::<Vec<_>>(), ["a"]);
+        assert_eq!(rollout.metadata.managed_fields, None);
+        assert_eq!(rollout.spec.template, Some(json!({"spec": {"fieldOfTomorrow": [1, null]}})));
+    }
+}

@@ -1,0 +1,185 @@
+//! Live reads: exactly what a decision asked for, straight from the API server.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures::{
+    FutureExt,
+    future::{BoxFuture, join_all},
+};
+use kube::{Resource, ResourceExt};
+use serde_json::{Value, json};
+use verdigris_core::observed::{
+    EndpointSeen, Fresh, Observed, PodSeen, ReplicaSetSeen, ServiceSeen, TemplatesSeen,
+};
+use verdigris_crds::{Rollout, Selector, keys};
+
+use crate::{
+    gather::{active_service, adoptable, service_names},
+    items::{PodItem, ReplicaSetItem, RolloutItem, ServiceItem, SliceItem, TemplateItem, controller_of},
+    selector,
+    server::{CallError, Server, Verdict},
+};
+
+/// What became of a live read.
+#[derive(Debug)]
+pub enum Outcome {
+    /// What was asked for is in.
+    Read,
+    /// The Rollout is gone, is another one of the same name, or can no longer be decoded: nothing is to be decided.
+    NoRollout,
+}
+
+enum Answer {
+    Services(BTreeMap<String, Option<ServiceSeen>>),
+    ReplicaSets(BTreeMap<String, ReplicaSetSeen>),
+    ActiveEndpoints(Option<Vec<EndpointSeen>>),
+    Pods(String, Vec<PodSeen>),
+    Templates(TemplatesSeen),
+}
+
+/// Reads what is asked for into `observed`.
+///
+/// The Rollout comes first, for what else is read depends on it; the others are read side by side.
+pub async fn read(
+    server: &Server,
+    observed: &mut Observed,
+    asked: &BTreeSet<Fresh>,
+) -> Result<Outcome, CallError> {
+    if asked.contains(&Fresh::Rollout) {
+        let Some(rollout) = rollout(server, &observed.rollout).await? else {
+            return Ok(Outcome::NoRollout);
+        };
+        observed.rollout = rollout;
+    }
+    let seen: &Observed = observed;
+    let namespace = seen.rollout.metadata.namespace.as_deref().unwrap_or_default();
+    // A Rollout that was just read may name Services that the one from the cache did not.
+    let unseen = service_names(&seen.rollout).any(|name| !seen.services.contains_key(name));
+    let mut reads: Vec<BoxFuture<'_, Result<Answer, CallError>>> = Vec::new();
+    for part in asked {
+        reads.push(match part {
+            Fresh::Rollout => continue,
+            Fresh::Services => services(server, namespace, &seen.rollout).boxed(),
+            Fresh::ReplicaSets => replica_sets(server, namespace, seen).boxed(),
+            Fresh::ActiveEndpoints => endpoints(server, namespace, &seen.rollout).boxed(),
+            Fresh::Pods(name) => pods(server, namespace, name, seen.replica_sets.get(name)).boxed(),
+            Fresh::Templates => templates(server, namespace, &seen.rollout).boxed(),
+        });
+    }
+    if unseen && !asked.contains(&Fresh::Services) {
+        reads.push(services(server, namespace, &seen.rollout).boxed());
+    }
+    let answers = join_all(reads).await;
+    for answer in answers {
+        match answer? {
+            Answer::Services(services) => observed.services = services,
+            Answer::ReplicaSets(replica_sets) => observed.replica_sets = replica_sets,
+            Answer::ActiveEndpoints(endpoints) => observed.active_endpoints = endpoints,
+            Answer::Pods(replica_set, pods) => _ = observed.pods.insert(replica_set, pods),
+            Answer::Templates(templates) => observed.templates = Some(templates),
+        }
+    }
+    observed.fresh.extend(asked.iter().cloned());
+    Ok(Outcome::Read)
+}
+
+async fn rollout(server: &Server, cached: &Rollout) -> Result<Option<Rollout>, CallError> {
+    let namespace = cached.metadata.namespace.as_deref().unwrap_or_default();
+    let read = server.get::<RolloutItem>(namespace, &cached.name_any()).await?;
+    let rollout = read.and_then(|item| RolloutItem::decode(&item.to_bytes()).ok());
+    Ok(rollout.filter(|rollout| rollout.metadata.uid == cached.metadata.uid))
+}
+
+async fn services(server: &Server, namespace: &str, rollout: &Rollout) -> Result<Answer, CallError> {
+    let mut services = BTreeMap::new();
+    for name in service_names(rollout) {
+        let seen = server.get::<ServiceItem>(namespace, name).await?.map(ServiceItem::seen);
+        services.insert(name.to_owned(), seen);
+    }
+    Ok(Answer::Services(services))
+}
+
+/// ReplicaSets that the selector matches come from a list. Those that the Rollout controls though the selector no longer
+/// matches them (somebody changed their labels) are read one by one, as far as the cache knows them.
+async fn replica_sets(server: &Server, namespace: &str, observed: &Observed) -> Result<Answer, CallError> {
+    let uid = observed.rollout.metadata.uid.as_deref();
+    let wanted = observed.rollout.spec.selector.as_ref();
+    let listed = server.list::<ReplicaSetItem>(namespace, &query(wanted)).await?;
+    let mut seen: BTreeMap<_, _> =
+        listed.into_iter().map(ReplicaSetItem::seen).map(|seen| (seen.name.clone(), seen)).collect();
+    for name in observed.replica_sets.keys() {
+        if !seen.contains_key(name)
+            && let Some(item) = server.get::<ReplicaSetItem>(namespace, name).await?
+        {
+            seen.insert(name.clone(), item.seen());
+        }
+    }
+    seen.retain(|_, seen| {
+        let hashed = seen.labels.contains_key(keys::POD_TEMPLATE_HASH);
+        seen.controller_uid.as_deref() == uid || hashed && adoptable(seen, wanted)
+    });
+    Ok(Answer::ReplicaSets(seen))
+}
+
+/// Without permission to read EndpointSlices the answer is that they are not known, not a failure.
+async fn endpoints(server: &Server, namespace: &str, rollout: &Rollout) -> Result<Answer, CallError> {
+    let Some(service) = active_service(rollout) else {
+        return Ok(Answer::ActiveEndpoints(None));
+    };
+    match server.list::<SliceItem>(namespace, &SliceItem::selector_for(service)).await {
+        Ok(slices) => {
+            let mut endpoints: Vec<_> = slices.into_iter().flat_map(SliceItem::seen).collect();
+            endpoints.sort();
+            Ok(Answer::ActiveEndpoints(Some(endpoints)))
+        }
+        Err(error) if error.code() == Some(403) => Ok(Answer::ActiveEndpoints(None)),
+        Err(error) => Err(error),
+    }
+}
+
+async fn pods(
+    server: &Server,
+    namespace: &str,
+    replica_set: &str,
+    seen: Option<&ReplicaSetSeen>,
+) -> Result<Answer, CallError> {
+    let mut pods = Vec::new();
+    if let Some(seen) = seen
+        && let Some(hash) = seen.labels.get(keys::POD_TEMPLATE_HASH)
+    {
+        let listed =
+            server.list::<PodItem>(namespace, &format!("{}={hash}", keys::POD_TEMPLATE_HASH)).await?;
+        let own = |item: &PodItem| controller_of(item.meta()).is_some_and(|owner| owner.uid == seen.uid);
+        pods = listed.into_iter().filter(own).map(PodItem::seen).collect();
+        pods.sort();
+    }
+    Ok(Answer::Pods(replica_set.to_owned(), pods))
+}
+
+/// The core knows no API defaults. The server does: a dry-run create of the ReplicaSet returns the template as it would
+/// be stored, to be compared with those that are.
+async fn templates(server: &Server, namespace: &str, rollout: &Rollout) -> Result<Answer, CallError> {
+    let what = format!("create a ReplicaSet of Rollout {} (dry run)", rollout.name_any());
+    let body = json!({
+        "apiVersion": "apps/v1",
+        "kind": "ReplicaSet",
+        "metadata": {"generateName": format!("{}-", rollout.name_any()), "namespace": namespace},
+        "spec": {"replicas": 0, "selector": rollout.spec.selector, "template": rollout.spec.template},
+    });
+    let wanted = match server.create::<TemplateItem, Value>(what, namespace, true, &body).await {
+        Ok(mut created) => Ok(created.pointer_mut("/spec/template").map(Value::take).unwrap_or_default()),
+        Err(error) => match error.verdict() {
+            Verdict::Refused(refusal) => Err(refusal),
+            Verdict::Outdated | Verdict::Gone | Verdict::Later(_) => return Err(error),
+        },
+    };
+    let uid = rollout.metadata.uid.as_deref();
+    let listed = server.list::<TemplateItem>(namespace, &query(rollout.spec.selector.as_ref())).await?;
+    let own = |item: &TemplateItem| controller_of(item.meta()).map(|owner| owner.uid.as_str()) == uid;
+    let replica_sets = listed.into_iter().filter(own).map(TemplateItem::named_template).collect();
+    Ok(Answer::Templates(TemplatesSeen { wanted, replica_sets }))
+}
+
+fn query(wanted: Option<&Selector>) -> String {
+    wanted.map_or_else(|| keys::POD_TEMPLATE_HASH.to_owned(), selector::to_query)
+}

@@ -1,0 +1,37 @@
+//! What can be set from outside.
+
+use std::time::Duration;
+
+/// How one controller runs.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Only Rollouts that carry this instance id are ours; without one, only those that carry none.
+    pub instance_id: Option<String>,
+    /// Only this namespace is ours; without one, all of them.
+    pub namespace: Option<String>,
+    /// How many passes may be under way at once, each for another Rollout.
+    pub passes_max: usize,
+    /// Each Rollout is looked at again at least this often, though nothing has changed: a wall clock that was set
+    /// or a laptop that slept may have moved a deadline.
+    pub resync: Duration,
+    /// How long the cache may take to show what we wrote, before a live read settles it.
+    pub barrier_wait: Duration,
+    /// How long one call to the API server may take.
+    pub call_timeout: Duration,
+    /// How long passes under way may take to end once the controller was told to stop.
+    pub stop_wait: Duration,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            instance_id: None,
+            namespace: None,
+            passes_max: 32,
+            resync: Duration::from_secs(300),
+            barrier_wait: Duration::from_secs(5),
+            call_timeout: Duration::from_secs(30),
+            stop_wait: Duration::from_secs(10),
+        }
+    }
+}

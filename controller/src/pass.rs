@@ -1,0 +1,254 @@
+//! One pass over one Rollout: decide, read live what the decision needs, decide again, guard, commit, tell.
+
+use std::{sync::Arc, time::Duration};
+
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use tracing::{error, warn};
+use verdigris_core::{
+    decision::{Decision, Event, Outcome},
+    guard::Refused,
+    observed::{Observed, Refusal},
+};
+use verdigris_crds::{Condition, RolloutStatus};
+
+use crate::{
+    barrier::Until,
+    commit::{Commit, Committed, patch_status},
+    counters::Counters,
+    events,
+    items::Undecodable,
+    key::{Key, Kind, ObjectId},
+    live,
+    ports::Clock,
+    rules::Rules,
+    server::{CallError, Server, Verdict},
+    undecodable,
+};
+
+/// How often a decision may ask for live reads within one pass. Each kind of read can be asked for once and pods once a
+/// ReplicaSet; a decision that asks more often asks for what it has.
+const LIVE_READS_MAX: u32 = 8;
+/// Condition type of a Rollout whose plan was refused by the safety kernel.
+const PLAN_REFUSED: &str = "PlanRefused";
+
+/// What passes share.
+#[derive(Clone)]
+pub struct Means {
+    /// The API server.
+    pub server: Server,
+    /// The wall clock.
+    pub clock: Arc<dyn Clock>,
+    /// Decide and guard.
+    pub rules: Rules,
+    /// What has happened since the start.
+    pub counters: Arc<Counters>,
+}
+
+/// What one pass has come to.
+#[derive(Debug, Default)]
+pub struct Report {
+    /// Whether anything was written.
+    pub wrote: bool,
+    /// What the cache has to come to before the next pass.
+    pub waits: Vec<(ObjectId, Until)>,
+    /// How it ended.
+    pub ending: Ending,
+    /// When to look again even if nothing happens.
+    pub look_again: Option<Timestamp>,
+    /// Events whose status was sent, but whose answer was lost.
+    pub untold: Option<Untold>,
+}
+
+/// Events that wait for certainty that their status was written.
+#[derive(Clone, Debug)]
+pub struct Untold {
+    /// The status they go with.
+    pub status: RolloutStatus,
+    /// The events.
+    pub events: Vec<Event>,
+}
+
+/// How a pass ended.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub enum Ending {
+    /// All that was decided is done.
+    #[default]
+    Done,
+    /// The server refuses a write, and will again: the next pass is to know.
+    Refused(Refusal),
+    /// What was decided on has changed meanwhile.
+    Outdated,
+    /// To be tried again after a back-off, and no sooner than this.
+    Later(Duration),
+}
+
+/// Runs one pass on what the caches showed.
+pub async fn run(means: &Means, rollout: &Key, mut observed: Observed, untold: Option<Untold>) -> Report {
+    let untold = tell_untold(means, rollout, &observed, untold).await;
+    let mut report = match decide(means, rollout, &mut observed).await {
+        Ok(Some(decision)) => carry_out(means, rollout, &observed, decision).await,
+        // The watch will say so too.
+        Ok(None) => Report { ending: Ending::Later(Duration::ZERO), ..Report::default() },
+        Err(Stop::Call(error)) => failed(means, rollout, &error, false),
+        Err(Stop::Loop) => {
+            error!(%rollout, "decides nothing, but asks for live reads again and again: please report this");
+            Report { ending: Ending::Later(Duration::ZERO), ..Report::default() }
+        }
+    };
+    report.untold = report.untold.or(untold.filter(|_| !report.wrote));
+    report
+}
+
+/// Tells the owner of a Rollout that cannot be decoded which field does not fit.
+pub async fn run_undecodable(means: &Means, rollout: &Key, object: &[u8], fault: &Undecodable) -> Report {
+    let object: serde_json::Value = serde_json::from_slice(object).unwrap_or_default();
+    let now = means.clock.now();
+    let Some(verdict) = undecodable::tell(&object, fault, now) else {
+        return Report::default();
+    };
+    let text = |field: &str| object["metadata"][field].as_str().unwrap_or_default();
+    let (uid, version) = (text("uid"), text("resourceVersion"));
+    warn!(%rollout, why = %fault, "cannot be decoded");
+    let own = ObjectId { kind: Kind::Rollout, key: rollout.clone() };
+    match patch_status(&means.server, rollout, uid, version, &verdict.status).await {
+        Ok(written) => {
+            means.counters.writes.status.add_one();
+            tell(means, rollout, uid, &[verdict.event]).await;
+            Report { wrote: true, waits: vec![(own, Until::Version(written.version()))], ..Report::default() }
+        }
+        Err(error) => {
+            let outdated = error.verdict() == Verdict::Outdated;
+            let mut report = failed(means, rollout, &error, outdated);
+            if outdated {
+                report.waits.push((own, Until::After(version.to_owned())));
+            }
+            report
+        }
+    }
+}
+
+enum Stop {
+    Call(CallError),
+    Loop,
+}
+
+/// `None` if the Rollout is not there any more.
+async fn decide(means: &Means, rollout: &Key, observed: &mut Observed) -> Result<Option<Decision>, Stop> {
+    for round in 0..=LIVE_READS_MAX {
+        let asked = match (means.rules.decide)(observed, means.clock.now()) {
+            Outcome::Decided(decision) => return Ok(Some(*decision)),
+            Outcome::NeedFresh(asked) => asked,
+        };
+        if round == 0 {
+            means.counters.passes_with_live_reads.add_one();
+        }
+        match live::read(&means.server, observed, &asked).await.map_err(Stop::Call)? {
+            live::Outcome::Read => {}
+            live::Outcome::NoRollout => {
+                tracing::debug!(%rollout, "is gone, or another of the same name");
+                return Ok(None);
+            }
+        }
+    }
+    Err(Stop::Loop)
+}
+
+async fn carry_out(means: &Means, rollout: &Key, observed: &Observed, mut decision: Decision) -> Report {
+    let refused = (means.rules.guard)(observed, &decision, means.clock.now()).err();
+    if let Some(refused) = &refused {
+        means.counters.plans_refused.add_one();
+        error!(%rollout, rule = %refused.rule, why = refused.message, "the safety kernel refused the plan: nothing of it is written");
+        decision = confession(observed, refused, means.clock.now());
+    } else if let Some(conditions) = &mut decision.status.conditions {
+        conditions.retain(|condition| condition.type_ != PLAN_REFUSED);
+    }
+    let commit = Commit::new(&means.server, &means.counters, rollout, observed);
+    let Committed { wrote, waits, failure } = commit.carry_out(&decision).await;
+    let Some(error) = failure else {
+        if refused.is_none() || wrote {
+            tell(means, rollout, observed.uid(), &decision.events).await;
+        }
+        let ending = if refused.is_some() { Ending::Later(Duration::ZERO) } else { Ending::Done };
+        return Report { wrote, waits, ending, look_again: decision.look_again, untold: None };
+    };
+    let mut report = failed(means, rollout, &error, !waits.is_empty());
+    if matches!(report.ending, Ending::Later(_)) && !decision.events.is_empty() {
+        report.untold = Some(Untold { status: decision.status, events: decision.events });
+    }
+    Report { wrote, waits, ..report }
+}
+
+/// What to do after a call failed. `waiting`: whether the cache will bring the change that made it fail.
+fn failed(means: &Means, rollout: &Key, error: &CallError, waiting: bool) -> Report {
+    let ending = match error.verdict() {
+        Verdict::Outdated | Verdict::Gone if waiting => {
+            means.counters.conflicts.add_one();
+            tracing::debug!(%rollout, why = %error, "outdated; decides again once the change has arrived");
+            Ending::Outdated
+        }
+        Verdict::Refused(refusal) => {
+            means.counters.refusals.add_one();
+            warn!(%rollout, why = %error, "refused by the API server");
+            Ending::Refused(refusal)
+        }
+        Verdict::Later(wait) => {
+            means.counters.failures.add_one();
+            warn!(%rollout, why = %error, "tries again later");
+            Ending::Later(wait)
+        }
+        Verdict::Outdated | Verdict::Gone => {
+            means.counters.failures.add_one();
+            warn!(%rollout, why = %error, "tries again later");
+            Ending::Later(Duration::ZERO)
+        }
+    };
+    Report { ending, ..Report::default() }
+}
+
+/// The status as it is, with a condition that says what was refused, and an event of the same.
+fn confession(observed: &Observed, refused: &Refused, now: Timestamp) -> Decision {
+    let mut status = observed.rollout.status.clone().unwrap_or_default();
+    let message = format!("Verdigris refused its own plan, because {refused}. Please report this");
+    let conditions = status.conditions.get_or_insert_default();
+    if !conditions.iter().any(|condition| condition.type_ == PLAN_REFUSED && condition.message == message) {
+        conditions.retain(|condition| condition.type_ != PLAN_REFUSED);
+        let now = Time(Timestamp::from_second(now.as_second()).unwrap_or(now));
+        conditions.push(Condition {
+            type_: PLAN_REFUSED.to_owned(),
+            status: "True".to_owned(),
+            last_update_time: now.clone(),
+            last_transition_time: now,
+            reason: PLAN_REFUSED.to_owned(),
+            message: message.clone(),
+            other: verdigris_crds::Other::new(),
+        });
+    }
+    let event = Event { warning: true, reason: PLAN_REFUSED.to_owned(), message };
+    Decision { status, events: vec![event], ..Decision::default() }
+}
+
+/// Events whose status turns out to be written are told now; `Some` if that is still not certain.
+async fn tell_untold(
+    means: &Means,
+    rollout: &Key,
+    observed: &Observed,
+    untold: Option<Untold>,
+) -> Option<Untold> {
+    let untold = untold?;
+    if observed.rollout.status.as_ref() != Some(&untold.status) {
+        return Some(untold);
+    }
+    tell(means, rollout, observed.uid(), &untold.events).await;
+    None
+}
+
+/// Telling never fails a pass: an event that cannot be written is logged instead.
+async fn tell(means: &Means, rollout: &Key, uid: &str, told: &[Event]) {
+    for event in told {
+        match events::tell(&means.server, rollout, uid, event, means.clock.now()).await {
+            Ok(()) => means.counters.writes.event.add_one(),
+            Err(error) => warn!(%rollout, event.reason, event.message, why = %error, "event not written"),
+        }
+    }
+}

@@ -1,0 +1,289 @@
+//! Calls to the API server, each bounded in time, each failure with a verdict on what to do about it.
+
+use std::time::Duration;
+
+use kube::{
+    Api, Resource,
+    api::{DeleteParams, ListParams, Patch, PatchParams, PostParams, Preconditions},
+    core::{NamespaceResourceScope, Request, Status},
+};
+use serde::{Deserialize, de::DeserializeOwned};
+use serde_json::Value;
+use verdigris_core::{decision::Precondition, observed::Refusal};
+
+/// Who we are in `managedFields` and in events.
+pub const FIELD_MANAGER: &str = "verdigris";
+
+/// The API server as the rest of the controller sees it.
+#[derive(Clone)]
+pub struct Server {
+    client: kube::Client,
+    timeout: Duration,
+}
+
+/// How a patch is to be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Style {
+    /// RFC 7386: lists are replaced whole.
+    Merge,
+    /// Kubernetes' own: owner references are merged by UID. Built-in kinds only.
+    Strategic,
+}
+
+/// What a write answers: the version it made.
+#[derive(Debug, Default, Deserialize)]
+pub struct Written {
+    #[serde(default)]
+    metadata: WrittenMeta,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct WrittenMeta {
+    resource_version: String,
+}
+
+/// A call that did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+#[error("could not {what}: {cause}")]
+pub struct CallError {
+    /// What was asked, for example `create ReplicaSet shop-5cd66`.
+    pub what: String,
+    /// Why it was not done.
+    #[source]
+    pub cause: Cause,
+}
+
+/// Why a call did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum Cause {
+    /// The server answered that it will not.
+    #[error("{} (HTTP {} {})", .0.message, .0.code, .0.reason)]
+    Answer(Box<Status>),
+    /// No answer in time. It may have been done or not.
+    #[error("no answer within {} s", .0.as_secs())]
+    Timeout(Duration),
+    /// No connection, or an answer that is not Kubernetes'. It may have been done or not.
+    #[error(transparent)]
+    Transport(kube::Error),
+    /// The request could not be built: a name that is none.
+    #[error(transparent)]
+    Request(#[from] kube::core::request::Error),
+}
+
+/// What to do about a failed call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// The object has changed since it was seen: wait for the change, then decide again.
+    Outdated,
+    /// There is no such object (any more).
+    Gone,
+    /// The server says no, and will again: tell the next pass.
+    Refused(Refusal),
+    /// Worth trying again after a back-off, and no sooner than this.
+    Later(Duration),
+}
+
+impl CallError {
+    /// What to do about it, by the kind of failure.
+    #[must_use]
+    pub fn verdict(&self) -> Verdict {
+        let status = match &self.cause {
+            Cause::Answer(status) => status,
+            Cause::Timeout(_) | Cause::Transport(_) => return Verdict::Later(Duration::ZERO),
+            Cause::Request(error) => {
+                return Verdict::Refused(self.refusal(0, "BadRequest", error.to_string()));
+            }
+        };
+        match (status.code, status.reason.as_str()) {
+            (409, reason) if reason != "AlreadyExists" => Verdict::Outdated,
+            (404, _) => Verdict::Gone,
+            // 401: a token that is being renewed. 408, 429 and 5xx: load, or a server that restarts.
+            (0 | 401 | 408 | 429 | 500.., _) => {
+                let seconds = status.details.as_ref().map_or(0, |details| details.retry_after_seconds);
+                Verdict::Later(Duration::from_secs(seconds.into()))
+            }
+            (code, reason) => Verdict::Refused(self.refusal(code, reason, status.message.clone())),
+        }
+    }
+
+    /// The HTTP status code, where there was an answer.
+    #[must_use]
+    pub fn code(&self) -> Option<u16> {
+        match &self.cause {
+            Cause::Answer(status) => Some(status.code),
+            Cause::Timeout(_) | Cause::Transport(_) | Cause::Request(_) => None,
+        }
+    }
+
+    fn refusal(&self, code: u16, reason: &str, message: String) -> Refusal {
+        Refusal { what: self.what.clone(), code, reason: reason.to_owned(), message }
+    }
+}
+
+impl Written {
+    /// `metadata.resourceVersion` of what was written.
+    #[must_use]
+    pub fn version(self) -> String {
+        self.metadata.resource_version
+    }
+}
+
+impl Server {
+    /// Speaks through `client`; no call takes longer than `timeout`.
+    #[must_use]
+    pub fn new(client: kube::Client, timeout: Duration) -> Self {
+        Self { client, timeout }
+    }
+
+    /// Creates an object; with `dry_run` the server only says what it would make of it.
+    pub async fn create<K, T>(
+        &self,
+        what: String,
+        namespace: &str,
+        dry_run: bool,
+        body: &Value,
+    ) -> Result<T, CallError>
+    where
+        K: Resource<DynamicType = ()>,
+        T: DeserializeOwned,
+    {
+        let params = PostParams { dry_run, field_manager: Some(FIELD_MANAGER.to_owned()) };
+        let request = requests::<K>(namespace).create(&params, body.to_string().into_bytes());
+        self.call(what, request).await
+    }
+
+    /// Patches an object or one of its subresources.
+    pub async fn patch<K>(
+        &self,
+        what: String,
+        (namespace, name, subresource): (&str, &str, Option<&str>),
+        style: Style,
+        body: &Value,
+    ) -> Result<Written, CallError>
+    where
+        K: Resource<DynamicType = ()>,
+    {
+        let params = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
+        let patch = match style {
+            Style::Merge => Patch::Merge(body),
+            Style::Strategic => Patch::Strategic(body),
+        };
+        let requests = requests::<K>(namespace);
+        let request = match subresource {
+            Some(subresource) => requests.patch_subresource(subresource, name, &params, &patch),
+            None => requests.patch(name, &params, &patch),
+        };
+        self.call(what, request).await
+    }
+
+    /// Deletes an object in this very version; what it owns is collected in the background.
+    pub async fn delete<K>(&self, what: String, namespace: &str, at: &Precondition) -> Result<(), CallError>
+    where
+        K: Resource<DynamicType = ()>,
+    {
+        let params = DeleteParams::background().preconditions(Preconditions {
+            uid: Some(at.uid.clone()),
+            resource_version: Some(at.resource_version.clone()),
+        });
+        self.call::<Value>(what, requests::<K>(namespace).delete(&at.name, &params)).await.map(drop)
+    }
+
+    /// Reads one object, live; `None` if there is none.
+    pub async fn get<K>(&self, namespace: &str, name: &str) -> Result<Option<K>, CallError>
+    where
+        K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
+            + Clone
+            + DeserializeOwned
+            + std::fmt::Debug,
+    {
+        let api = Api::<K>::namespaced(self.client.clone(), namespace);
+        self.bounded(format!("read {} {name}", K::kind(&())), api.get_opt(name)).await
+    }
+
+    /// Reads all objects of a namespace that a label selector matches, live.
+    pub async fn list<K>(&self, namespace: &str, selector: &str) -> Result<Vec<K>, CallError>
+    where
+        K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
+            + Clone
+            + DeserializeOwned
+            + std::fmt::Debug,
+    {
+        let api = Api::<K>::namespaced(self.client.clone(), namespace);
+        let params = ListParams::default().labels(selector);
+        let listed = self.bounded(format!("list {}", K::plural(&())), api.list(&params)).await?;
+        Ok(listed.items)
+    }
+
+    async fn call<T: DeserializeOwned>(
+        &self,
+        what: String,
+        request: Result<http::Request<Vec<u8>>, kube::core::request::Error>,
+    ) -> Result<T, CallError> {
+        match request {
+            Ok(request) => self.bounded(what, self.client.request::<T>(request)).await,
+            Err(error) => Err(CallError { what, cause: error.into() }),
+        }
+    }
+
+    async fn bounded<T>(
+        &self,
+        what: String,
+        call: impl Future<Output = kube::Result<T>>,
+    ) -> Result<T, CallError> {
+        let cause = match tokio::time::timeout(self.timeout, call).await {
+            Ok(Ok(answer)) => return Ok(answer),
+            Ok(Err(kube::Error::Api(status))) => Cause::Answer(status),
+            Ok(Err(error)) => Cause::Transport(error),
+            Err(_) => Cause::Timeout(self.timeout),
+        };
+        Err(CallError { what, cause })
+    }
+}
+
+fn requests<K: Resource<DynamicType = ()>>(namespace: &str) -> Request {
+    Request::new(K::url_path(&(), Some(namespace)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn verdict(code: u16, reason: &str) -> Verdict {
+        let status = Status::failure("message", reason).with_code(code);
+        CallError { what: "create ReplicaSet shop-5c".into(), cause: Cause::Answer(status.boxed()) }.verdict()
+    }
+
+    #[test]
+    fn what_to_do_depends_on_the_kind_of_failure() {
+        let refused = |code, reason: &str| {
+            let (what, message) = ("create ReplicaSet shop-5c".into(), "message".into());
+            Verdict::Refused(Refusal { what, code, reason: reason.into(), message })
+        };
+        assert_eq!(verdict(409, "Conflict"), Verdict::Outdated);
+        assert_eq!(verdict(409, "AlreadyExists"), refused(409, "AlreadyExists"));
+        assert_eq!(verdict(404, "NotFound"), Verdict::Gone);
+        assert_eq!(verdict(403, "Forbidden"), refused(403, "Forbidden"));
+        assert_eq!(verdict(422, "Invalid"), refused(422, "Invalid"));
+        for code in [0, 401, 408, 429, 500, 503, 504] {
+            assert_eq!(verdict(code, ""), Verdict::Later(Duration::ZERO), "{code}");
+        }
+        let timeout = CallError { what: String::new(), cause: Cause::Timeout(Duration::from_secs(30)) };
+        assert_eq!(timeout.verdict(), Verdict::Later(Duration::ZERO));
+    }
+
+    #[test]
+    fn the_server_may_say_when_to_come_back() {
+        let mut status = Status::failure("busy", "TooManyRequests").with_code(429);
+        status.details = Some(kube::core::response::StatusDetails {
+            name: String::new(),
+            group: String::new(),
+            kind: String::new(),
+            uid: String::new(),
+            causes: Vec::new(),
+            retry_after_seconds: 7,
+        });
+        let error = CallError { what: String::new(), cause: Cause::Answer(status.boxed()) };
+        assert_eq!(error.verdict(), Verdict::Later(Duration::from_secs(7)));
+    }
+}
