@@ -27,3 +27,16 @@ pub const OWN_PREFIX: &str = "verdigris.dev/";
 pub const TEMPLATE_SHA256: &str = "verdigris.dev/template-sha256";
 /// Annotation on Rollouts: the approval that a client of ours wrote, JSON (`verdigris_core::approval::Approval`).
 pub const APPROVAL: &str = "verdigris.dev/approval";
+/// Annotation on ReplicaSets: since when it has been out of use after having been promoted. It goes when the ReplicaSet
+/// is scaled to zero, so whoever carries it is warm: going back to it needs no second approval.
+pub const FORMERLY_STABLE: &str = "verdigris.dev/formerly-stable";
+
+/// Condition of ours: fields of the spec that this version does not honour yet.
+pub const NOT_HONOURED: &str = "verdigris.dev/NotHonoured";
+/// Condition of ours: False from the moment the active Service was switched until its endpoints show it, then True;
+/// Unknown where they could not be read or did not follow in time and a timer decided.
+pub const TRAFFIC_SWITCHED: &str = "verdigris.dev/TrafficSwitched";
+/// Condition of ours: what became of the last approval; reason `Approved`, `Spent`, `Withdrawn` or `Refused`.
+pub const APPROVAL_CONDITION: &str = "verdigris.dev/Approval";
+/// Condition of ours: the active Service selects something else than recorded, and it is left alone for a reason.
+pub const SERVICE_DRIFT: &str = "verdigris.dev/ServiceDrift";

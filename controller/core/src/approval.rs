@@ -3,9 +3,13 @@
 //! It is the value of the annotation [`verdigris_crds::keys::APPROVAL`] on the Rollout, written by our clients beside
 //! the stock promote (`status.pauseConditions: null`). Because it names the version, a promote that was meant for one
 //! template can never promote the next: one for a superseded hash or revision is refused, in words.
+//!
+//! Clients write the annotation first. It is enough by itself; clearing the pause as well, for controllers that do not
+//! know it, must be a JSON patch that begins with `test /status/currentPodHash`, or it could clear the next pause.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use verdigris_crds::Condition;
 
 /// Who said yes, to what, and when.
 ///
@@ -50,11 +54,74 @@ impl Approval {
         serde_json::to_string(self).unwrap_or_default()
     }
 
+    /// The approval in words; the condition [`verdigris_crds::keys::APPROVAL_CONDITION`] begins with them.
+    #[must_use]
+    pub fn describe(&self) -> String {
+        let Self { hash, by, .. } = self;
+        let revision =
+            self.revision.map_or_else(|| "no revision".to_owned(), |number| format!("revision {number}"));
+        let user = self.user.as_deref().unwrap_or("somebody");
+        let at = self.at.map_or_else(String::new, |at| format!(" at {at}"));
+        let by = if by.is_empty() { "an unnamed client" } else { by };
+        format!("Approval of {hash} ({revision}) by {user}, unverified, through {by}{at}")
+    }
+
+    /// Whether the condition says that this very approval has been used up or taken back.
+    #[must_use]
+    pub fn is_over(&self, condition: Option<&Condition>) -> bool {
+        condition.is_some_and(|condition| {
+            matches!(condition.reason.as_str(), "Spent" | "Withdrawn")
+                && condition.message.starts_with(&self.describe())
+        })
+    }
+
     /// Whether it names exactly this version at exactly this revision.
     #[must_use]
     pub fn is_for(&self, hash: &str, revision: u64) -> bool {
         self.hash == hash && self.revision == Some(revision)
     }
+}
+
+/// What the annotation says about one version at one revision.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Standing {
+    /// There is none, or it is about the past.
+    Nothing,
+    /// It approves this version, and has not been used up.
+    Approves(Approval),
+    /// It approves something else, or nothing that can be read; the text says so.
+    Refused(String),
+}
+
+/// Reads the annotation. `since` is when the update in progress began: an approval that is older and names another
+/// version is history; one that is younger was meant for something that is no longer there.
+pub(crate) fn standing(
+    annotation: Option<&str>,
+    condition: Option<&Condition>,
+    (hash, revision): (&str, u64),
+    since: Option<Timestamp>,
+) -> Standing {
+    let Some(annotation) = annotation else { return Standing::Nothing };
+    let approval = match Approval::parse(annotation) {
+        Ok(approval) => approval,
+        Err(error) => {
+            return Standing::Refused(format!(
+                "Approval refused: the annotation verdigris.dev/approval cannot be read ({error}); write \
+                 {{\"hash\":\"{hash}\",\"revision\":{revision}}}"
+            ));
+        }
+    };
+    if approval.is_over(condition) {
+        return Standing::Nothing;
+    }
+    if approval.is_for(hash, revision) {
+        return Standing::Approves(approval);
+    }
+    if approval.at.is_none_or(|at| since.is_none_or(|since| at < since)) {
+        return Standing::Nothing;
+    }
+    let described = approval.describe();
+    Standing::Refused(format!("{described} refused: the update in progress is {hash} (revision {revision})"))
 }
 
 #[cfg(test)]

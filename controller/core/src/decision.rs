@@ -1,4 +1,7 @@
 //! What one pass wants done. Data only: the shell's commit is the one place that does it.
+//!
+//! A write to the Rollout itself (`AnnotateRollout`, `DefaultReplicas`) moves its resourceVersion: commit goes on with
+//! the version that the answer to its own, preconditioned write brought.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -11,6 +11,18 @@
 
 pub mod action;
 pub mod approval;
+mod blue_green;
+mod decide;
 pub mod decision;
+pub mod guard;
+pub mod identity;
 pub mod observed;
+mod seen;
+mod selector;
+pub mod simulate;
+mod status;
+mod validate;
 pub mod view;
+
+pub use decide::decide;
+pub use guard::guard;

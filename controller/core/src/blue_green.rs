@@ -1,0 +1,54 @@
+//! Blue-green: two full stacks, one switch.
+//!
+//! | question | answered by |
+//! | --- | --- |
+//! | what users ask for, and whether the new version may be promoted now | [`promotion`] |
+//! | what each Service is to select, and whether a selector drifted | [`services`] |
+//! | whether traffic has really left the old version | [`drain`] |
+//! | how large each ReplicaSet is to be, and its annotations | [`scale`] |
+//! | which old ReplicaSets are of no use any more | [`history`] |
+//! | what all of this means for the status | [`crate::status`] |
+//!
+//! Order of the writes: create and grow, then point Services, then shrink, then delete. Every prefix is safe: traffic
+//! never goes where there are no pods, and pods never go while traffic may come.
+
+pub(crate) mod drain;
+pub(crate) mod history;
+pub(crate) mod plan;
+pub(crate) mod promotion;
+pub(crate) mod scale;
+pub(crate) mod services;
+
+use std::collections::BTreeSet;
+
+use crate::decision::{Decision, Outcome};
+use crate::observed::Fresh;
+use crate::status;
+use plan::{Draft, Pass};
+
+/// Answers one pass for a valid blue-green Rollout.
+pub(crate) fn decide(pass: &Pass<'_>) -> Result<Decision, BTreeSet<Fresh>> {
+    let mut draft = Draft::default();
+    let steering = promotion::steering(pass);
+    let verdict = promotion::verdict(pass, &steering, &mut draft);
+    let services = services::point(pass, &steering, &verdict, &mut draft);
+    let promoted = promotion::conclude(pass, &steering, &verdict, &services);
+    let traffic = drain::traffic(pass, &services, &mut draft);
+    scale::all(pass, &steering, &services, &promoted, &traffic, &mut draft);
+    history::prune(pass, &promoted, &mut draft);
+
+    let missing = draft.needs.difference(&pass.observed.fresh).next().is_some();
+    if missing {
+        return Err(draft.needs);
+    }
+    let (status, events, due) = status::next(pass, &steering, &services, &promoted, &traffic, &draft);
+    let look_again = [draft.due, due].into_iter().flatten().min();
+    Ok(Decision { writes: draft.into_writes(), status, events, look_again })
+}
+
+/// What [`crate::decide()`] returns for a set of needs: all that is fresh already stays asked for, so that the answer to
+/// one question is not lost by asking the next.
+pub(crate) fn need(observed: &crate::observed::Observed, mut needs: BTreeSet<Fresh>) -> Outcome {
+    needs.extend(observed.fresh.iter().cloned());
+    Outcome::NeedFresh(needs)
+}

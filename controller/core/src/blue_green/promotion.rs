@@ -1,0 +1,252 @@
+//! What users ask for, and whether the new version may be promoted now.
+
+use jiff::Timestamp;
+use verdigris_crds::{Condition, PauseCondition, keys};
+
+use crate::approval::{self, Standing};
+use crate::observed::ReplicaSetSeen;
+use crate::seen::after;
+
+use super::drain;
+use super::plan::{Draft, Pass};
+use super::services::Services;
+
+/// The reason of the pause before a promotion.
+pub(crate) const PAUSE: &str = "BlueGreenPause";
+
+/// What stands between a version that is fully available and its promotion.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Gate {
+    Open,
+    Manual,
+    Seconds(i64),
+}
+
+/// What users ask for, as far as this pass obeys it.
+pub(crate) struct Steering {
+    /// An abort is in force.
+    pub aborted: bool,
+    /// An abort was taken back.
+    pub retrying: bool,
+    pub promote_full: bool,
+    /// Nothing was ever active: there is nobody to protect, so there is no gate.
+    pub initial: bool,
+    /// The current version was promoted before and has kept its pods since.
+    pub fast_rollback: bool,
+    pub gate: Gate,
+    /// Analyses that would be a gate, and that this version cannot run.
+    pub analyses: Vec<&'static str>,
+    /// Who approved the current version at its revision, in words.
+    pub approved: Option<String>,
+    /// An approval that does not count, in words, where that is news.
+    pub refused: Option<String>,
+    /// The approval in force that an abort takes back, in words.
+    pub withdrawn: Option<String>,
+    /// The pause in force from an earlier pass.
+    pub pause: Option<PauseCondition>,
+}
+
+/// Whether the current version may become the active one now, and how the promotion is told.
+pub(crate) enum Verdict {
+    Promote(&'static str),
+    Wait,
+}
+
+/// How the pass ends for the version in question.
+pub(crate) struct Promotion {
+    pub stable_hash: Option<String>,
+    /// The reason, where the current version is what is stable from now on.
+    pub reason: Option<&'static str>,
+}
+
+/// Reads what users ask for.
+pub(crate) fn steering(pass: &Pass<'_>) -> Steering {
+    let seen = pass.seen;
+    let in_update = !pass.transition && !pass.is_stable() && pass.stable_hash.is_some();
+    let promote_full = in_update && seen.promote_full == Some(true);
+    let initial = is_initial(pass);
+    let aborted = in_update && !promote_full && !initial && seen.abort == Some(true);
+    let retrying = in_update && !aborted && (seen.aborted_at.is_some() || was_aborted(pass));
+    let pauses = if pass.transition { None } else { seen.pause_conditions.as_ref() };
+    let pause = pauses.into_iter().flatten().find(|pause| pause.reason == PAUSE).cloned();
+    let (approved, refused, withdrawn) = approvals(pass, in_update && !aborted, aborted);
+
+    Steering {
+        aborted,
+        retrying,
+        promote_full,
+        initial,
+        fast_rollback: pass.current.is_some_and(|current| {
+            !pass.is_stable() && current.replicas_wanted > 0 && was_promoted(pass, current)
+        }),
+        gate: gate(pass),
+        analyses: analyses(pass),
+        approved,
+        refused,
+        withdrawn,
+        pause,
+    }
+}
+
+fn was_aborted(pass: &Pass<'_>) -> bool {
+    condition(pass, "Progressing").is_some_and(|condition| condition.reason == "RolloutAborted")
+}
+
+fn condition<'p>(pass: &Pass<'p>, type_: &str) -> Option<&'p Condition> {
+    pass.seen.conditions.iter().flatten().find(|condition| condition.type_ == type_)
+}
+
+/// Whether this ReplicaSet served all traffic once and has kept its pods since: it says so itself, or the switch away
+/// from it is so young that nothing was written to it yet.
+fn was_promoted(pass: &Pass<'_>, seen: &ReplicaSetSeen) -> bool {
+    seen.formerly_stable()
+        || condition(pass, keys::TRAFFIC_SWITCHED)
+            .is_some_and(|condition| drain::is_switching_from(condition, pass.hash_of(seen)))
+}
+
+/// Nothing was ever active, and no earlier version waits, ready, to be so.
+fn is_initial(pass: &Pass<'_>) -> bool {
+    let waits =
+        pass.stable.is_some_and(|stable| !pass.is_stable() && stable.is_fully_available(pass.replicas));
+    pass.recorded_active.is_none() && !waits
+}
+
+fn gate(pass: &Pass<'_>) -> Gate {
+    let seconds = i64::from(pass.strategy.auto_promotion_seconds.unwrap_or(0));
+    match pass.strategy.auto_promotion_enabled {
+        Some(false) => Gate::Manual,
+        Some(true) | None if seconds > 0 => Gate::Seconds(seconds),
+        Some(true) | None => Gate::Open,
+    }
+}
+
+fn analyses(pass: &Pass<'_>) -> Vec<&'static str> {
+    let strategy = pass.strategy;
+    [
+        ("prePromotionAnalysis", strategy.pre_promotion_analysis.is_some()),
+        ("postPromotionAnalysis", strategy.post_promotion_analysis.is_some()),
+    ]
+    .into_iter()
+    .filter_map(|(name, configured)| configured.then_some(name))
+    .collect()
+}
+
+/// Who approved, what was refused, what an abort takes back.
+fn approvals(pass: &Pass<'_>, may: bool, aborted: bool) -> (Option<String>, Option<String>, Option<String>) {
+    let annotation = pass
+        .observed
+        .rollout
+        .metadata
+        .annotations
+        .as_ref()
+        .and_then(|annotations| annotations.get(keys::APPROVAL))
+        .map(String::as_str);
+    let recorded = condition(pass, keys::APPROVAL_CONDITION);
+    let standing =
+        approval::standing(annotation, recorded, (pass.hash.as_str(), pass.revision), update_began(pass));
+    if aborted {
+        return match standing {
+            Standing::Approves(approval) => (None, None, Some(approval.describe())),
+            Standing::Nothing | Standing::Refused(_) => (None, None, None),
+        };
+    }
+    if pass.is_stable() {
+        return (None, None, None);
+    }
+    match standing {
+        Standing::Approves(approval) => (Some(approval.describe()), None, None),
+        Standing::Refused(text) if recorded.is_none_or(|condition| condition.message != text) => {
+            (None, Some(text), None)
+        }
+        Standing::Refused(_) | Standing::Nothing => (stock_approval(pass).filter(|_| may), None, None),
+    }
+}
+
+/// When the update began that an approval could be about: the one in progress, or the one that this pass supersedes.
+fn update_began(pass: &Pass<'_>) -> Option<Timestamp> {
+    let settled = pass.seen.current_pod_hash.is_none() || pass.seen.current_pod_hash == pass.seen.stable_rs;
+    let started = pass.seen.duration.as_ref().and_then(|duration| duration.rollout_started_at.as_ref());
+    if pass.transition && settled { Some(pass.stamp) } else { started.map(|time| time.0) }
+}
+
+/// The stock client approves by clearing the pause. What is left, `controllerPause` alone, is kept until the promotion
+/// has happened, so an approval is not lost because a pod was unready in that very pass.
+fn stock_approval(pass: &Pass<'_>) -> Option<String> {
+    let seen = pass.seen;
+    let cleared = seen.controller_pause == Some(true)
+        && seen.pause_conditions.as_ref().is_none_or(Vec::is_empty)
+        && seen.current_pod_hash.as_deref() == Some(pass.hash.as_str());
+    cleared.then(|| {
+        format!(
+            "Approval of {} (revision {}) by somebody, unverified, through a cleared status.pauseConditions",
+            pass.hash, pass.revision
+        )
+    })
+}
+
+/// Whether the current version may become the active one now.
+pub(crate) fn verdict(pass: &Pass<'_>, steering: &Steering, draft: &mut Draft) -> Verdict {
+    if steering.aborted || pass.halted() || !pass.is_saturated() {
+        return Verdict::Wait;
+    }
+    if steering.initial {
+        return Verdict::Promote("Initial deploy");
+    }
+    if steering.promote_full {
+        return Verdict::Promote("Full promotion requested");
+    }
+    if steering.fast_rollback || pass.is_stable() {
+        return Verdict::Promote("Fast rollback");
+    }
+    let blocked = other_pauses(pass).next().is_some();
+    if blocked || !steering.analyses.is_empty() {
+        return Verdict::Wait;
+    }
+    let open = match steering.gate {
+        Gate::Open => true,
+        Gate::Manual => steering.approved.is_some(),
+        Gate::Seconds(seconds) => {
+            steering.approved.is_some()
+                || steering.pause.as_ref().is_some_and(|pause| {
+                    let until = after(pause.start_time.0, seconds);
+                    if pass.now < until {
+                        draft.look_at(until);
+                    }
+                    pass.now >= until
+                })
+        }
+    };
+    if open { Verdict::Promote("Completed blue-green update") } else { Verdict::Wait }
+}
+
+/// Pauses that are not ours to end, for example `InconclusiveAnalysisRun` of a controller before us.
+pub(crate) fn other_pauses<'p>(pass: &Pass<'p>) -> impl Iterator<Item = &'p PauseCondition> {
+    let seen = if pass.transition { None } else { pass.seen.pause_conditions.as_ref() };
+    seen.into_iter().flatten().filter(|pause| pause.reason != PAUSE)
+}
+
+/// What is stable at the end of the pass.
+pub(crate) fn conclude(
+    pass: &Pass<'_>,
+    steering: &Steering,
+    verdict: &Verdict,
+    services: &Services,
+) -> Promotion {
+    let kept = || Promotion { stable_hash: pass.stable_hash.clone(), reason: None };
+    if pass.is_stable() {
+        return kept();
+    }
+    let promote = |reason| Promotion { stable_hash: Some(pass.hash.clone()), reason: Some(reason) };
+    if steering.initial {
+        return promote("Initial deploy");
+    }
+    let is_active = services.recorded_active.as_deref() == Some(pass.hash.as_str());
+    match verdict {
+        Verdict::Promote(reason) if is_active => promote(reason),
+        // The record says that it is active already: a controller before us switched, and only the rest is missing.
+        Verdict::Wait if is_active && !steering.aborted && !pass.halted() && steering.analyses.is_empty() => {
+            promote("Completed blue-green update")
+        }
+        Verdict::Promote(_) | Verdict::Wait => kept(),
+    }
+}

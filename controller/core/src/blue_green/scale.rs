@@ -1,0 +1,231 @@
+//! How large each ReplicaSet is to be, and its annotations.
+
+use std::collections::BTreeMap;
+
+use verdigris_crds::keys;
+
+use crate::observed::{Fresh, ReplicaSetSeen};
+use crate::seen::after;
+
+use super::drain::{self, Traffic};
+use super::plan::{Change, Draft, Pass, normal};
+use super::promotion::{Promotion, Steering};
+use super::services::Services;
+
+/// Seconds that an old version, or an aborted new one, stays where the spec does not say.
+const DEFAULT_DELAY_SECONDS: i32 = 30;
+
+/// Rollout annotations that must not reach ReplicaSets, besides all of our own.
+const NEVER_COPIED: [&str; 6] = [
+    keys::LAST_APPLIED,
+    keys::REVISION,
+    keys::REVISION_HISTORY,
+    keys::DESIRED_REPLICAS,
+    keys::NOTIFIED,
+    keys::SCALE_DOWN_DEADLINE,
+];
+
+/// The Rollout's annotations that its current ReplicaSet gets too.
+pub(crate) fn copied_annotations(
+    annotations: Option<&BTreeMap<String, String>>,
+) -> impl Iterator<Item = (&String, &String)> {
+    annotations
+        .into_iter()
+        .flatten()
+        .filter(|(key, _)| !NEVER_COPIED.contains(&key.as_str()) && !key.starts_with(keys::OWN_PREFIX))
+}
+
+/// Sizes and annotates all ReplicaSets: the stable one, the current one, and those that are neither.
+pub(crate) fn all(
+    pass: &Pass<'_>,
+    steering: &Steering,
+    services: &Services,
+    promotion: &Promotion,
+    traffic: &Traffic,
+    draft: &mut Draft,
+) {
+    rollout_revision(pass, draft);
+    if let Some(stable) = pass.stable.filter(|_| !pass.is_stable() && promotion.reason.is_none()) {
+        let mut change = Change::of(stable);
+        full_size(pass, &mut change);
+        apply(change, stable.revision(), draft);
+    }
+    match pass.current {
+        Some(current) => {
+            let change = current_change(pass, steering, services, traffic, current, draft);
+            apply(change, pass.revision, draft);
+        }
+        None => draft.create.clone_from(&pass.create),
+    }
+    others(pass, services, promotion, traffic, draft);
+}
+
+fn rollout_revision(pass: &Pass<'_>, draft: &mut Draft) {
+    let revision = pass.revision.to_string();
+    let annotations = pass.observed.rollout.metadata.annotations.as_ref();
+    let seen = annotations.and_then(|annotations| annotations.get(keys::REVISION));
+    if seen != Some(&revision) {
+        draft.annotate = Some(BTreeMap::from([(keys::REVISION.to_owned(), Some(revision))]));
+    }
+}
+
+fn full_size(pass: &Pass<'_>, change: &mut Change<'_>) {
+    change.replicas = pass.replicas;
+    change.annotate(keys::DESIRED_REPLICAS, pass.replicas.to_string());
+    change.remove(keys::SCALE_DOWN_DEADLINE);
+}
+
+fn current_change<'a>(
+    pass: &Pass<'_>,
+    steering: &Steering,
+    services: &Services,
+    traffic: &Traffic,
+    current: &'a ReplicaSetSeen,
+    draft: &mut Draft,
+) -> Change<'a> {
+    let mut change = Change::of(current);
+    if steering.aborted {
+        aborted_size(pass, services, traffic, &mut change, draft);
+    } else {
+        full_size(pass, &mut change);
+    }
+    if current.revision() < pass.revision {
+        change.annotate(keys::REVISION, pass.revision.to_string());
+        if let Some(old) = current.annotations.get(keys::REVISION) {
+            let history = current.annotations.get(keys::REVISION_HISTORY).filter(|text| !text.is_empty());
+            let history = history.map_or_else(|| old.clone(), |history| format!("{history},{old}"));
+            change.annotate(keys::REVISION_HISTORY, history);
+        }
+    }
+    for (key, value) in copied_annotations(pass.observed.rollout.metadata.annotations.as_ref()) {
+        change.annotate(key, value);
+    }
+    change.min_ready_seconds(pass.spec.min_ready_seconds.unwrap_or(0));
+    // One extra write, once, after the API server was asked; otherwise the annotation comes along with other writes.
+    if change.is_due() || pass.found_by_comparison {
+        change.annotate(keys::TEMPLATE_SHA256, pass.template_sha256.clone());
+    }
+    change
+}
+
+/// After an abort the new version stays for its delay, once the stable one has all its pods and traffic has left.
+fn aborted_size(
+    pass: &Pass<'_>,
+    services: &Services,
+    traffic: &Traffic,
+    change: &mut Change<'_>,
+    draft: &mut Draft,
+) {
+    let current = change.seen;
+    let delay = pass.strategy.abort_scale_down_delay_seconds.unwrap_or(DEFAULT_DELAY_SECONDS);
+    let selects_it = |hash: &Option<String>| hash.as_deref() == Some(pass.hash.as_str());
+    let is_selected = selects_it(&services.live_active) || selects_it(&services.recorded_active);
+    if is_selected || pass.stable.is_none() || delay == 0 {
+        full_size(pass, change);
+        return;
+    }
+    let Some(deadline) = current.scale_down_deadline() else {
+        let replaced = pass.stable.is_some_and(|stable| stable.available_replicas >= pass.replicas);
+        if replaced && traffic.has_left(&pass.hash) && current.replicas_wanted > 0 {
+            let deadline = after(pass.stamp, i64::from(delay));
+            change.annotate(keys::SCALE_DOWN_DEADLINE, deadline.to_string());
+            draft.look_at(deadline);
+        }
+        return;
+    };
+    if current.replicas_wanted > 0 && drain::is_past(pass, deadline, draft) {
+        scale_away(pass, change, draft);
+    }
+}
+
+/// Scales to zero what nobody selects, after a last live look at who gets traffic.
+fn scale_away(pass: &Pass<'_>, change: &mut Change<'_>, draft: &mut Draft) {
+    draft.need(drain::reads_before_scaling_away(change.seen));
+    if !drain::still_gets_traffic(pass, change.seen) {
+        change.replicas = 0;
+        change.remove(keys::FORMERLY_STABLE);
+    }
+}
+
+/// ReplicaSets that are neither current nor stable: each waits for its deadline, then goes to zero.
+fn others(pass: &Pass<'_>, services: &Services, promotion: &Promotion, traffic: &Traffic, draft: &mut Draft) {
+    let is_referenced = |hash: &str| {
+        [&services.live_active, &services.recorded_active, &services.preview, &promotion.stable_hash]
+            .into_iter()
+            .any(|reference| reference.as_deref() == Some(hash))
+            || hash == pass.hash
+    };
+    let mut others: Vec<&ReplicaSetSeen> = pass
+        .observed
+        .owned()
+        .filter(|seen| seen.hash(pass.observed.name()).is_some_and(|hash| !is_referenced(hash)))
+        .filter(|seen| seen.replicas_wanted > 0)
+        .collect();
+    others.sort_by(|left, right| (right.revision(), &right.name).cmp(&(left.revision(), &left.name)));
+    let limit = pass.strategy.scale_down_delay_revision_limit.unwrap_or(i32::MAX);
+    let mut waiting = 0;
+    for seen in others {
+        let hash = pass.hash_of(seen);
+        if !traffic.has_left(hash) {
+            waiting += 1;
+            continue;
+        }
+        let mut change = Change::of(seen);
+        other_size(pass, &mut change, (waiting, limit), draft);
+        waiting += 1;
+        if change.replicas > 0 && was_stable(pass, seen) {
+            let since = seen.annotations.get(keys::FORMERLY_STABLE).cloned();
+            change.annotate(keys::FORMERLY_STABLE, since.unwrap_or_else(|| pass.stamp.to_string()));
+        }
+        apply(change, seen.revision(), draft);
+    }
+}
+
+fn other_size(pass: &Pass<'_>, change: &mut Change<'_>, (waiting, limit): (i32, i32), draft: &mut Draft) {
+    let delay = pass.strategy.scale_down_delay_seconds.unwrap_or(DEFAULT_DELAY_SECONDS);
+    let goes = match change.seen.scale_down_deadline() {
+        _ if waiting >= limit => true,
+        Some(deadline) => drain::is_past(pass, deadline, draft),
+        None if delay == 0 => true,
+        None => {
+            let deadline = after(pass.stamp, i64::from(delay));
+            change.annotate(keys::SCALE_DOWN_DEADLINE, deadline.to_string());
+            draft.look_at(deadline);
+            false
+        }
+    };
+    if goes {
+        scale_away(pass, change, draft);
+        if change.replicas == 0 {
+            change.remove(keys::SCALE_DOWN_DEADLINE);
+        }
+    }
+}
+
+/// Whether it was promoted, as far as this pass can know: it says so, or traffic has just left it after a promotion.
+fn was_stable(pass: &Pass<'_>, seen: &ReplicaSetSeen) -> bool {
+    seen.formerly_stable()
+        || pass.seen.conditions.iter().flatten().any(|condition| {
+            condition.type_ == keys::TRAFFIC_SWITCHED
+                && drain::is_switching_from(condition, pass.hash_of(seen))
+        })
+}
+
+/// Puts the change where it belongs in the order of writes, tells it, and asks for the live reads it depends on.
+fn apply(change: Change<'_>, revision: u64, draft: &mut Draft) {
+    let (from, to) = (change.seen.replicas_wanted, change.replicas);
+    let shrinks = change.shrinks();
+    let name = change.seen.name.clone();
+    let Some(write) = change.into_write() else { return };
+    if from != to {
+        let direction = if to > from { "up" } else { "down" };
+        let text = format!("Scaled {direction} ReplicaSet {name} (revision {revision}) from {from} to {to}");
+        draft.scale_events.push(normal("ScalingReplicaSet", text));
+    }
+    if shrinks {
+        draft.need([Fresh::Rollout, Fresh::Services, Fresh::ReplicaSets]);
+        draft.shrink.push(write);
+    } else {
+        draft.grow.push(write);
+    }
+}

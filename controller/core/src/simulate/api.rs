@@ -1,0 +1,248 @@
+//! The API server of the simulation: what is seen, what writes do, and what users do.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Value, json};
+use verdigris_crds::{RolloutStatus, keys};
+
+use super::{Cluster, Entry};
+use crate::decision::{Decision, NewReplicaSet, PointService, Precondition, ReplicaSetChange, Write};
+use crate::observed::{Fresh, Observed, PodSeen, ReplicaSetSeen, ServiceSeen, TemplatesSeen};
+
+impl Cluster {
+    /// What one pass may look at. All of it is true; `fresh` only says what counts as read live.
+    #[must_use]
+    pub fn observe(&self, fresh: &BTreeSet<Fresh>) -> Observed {
+        let pods = self
+            .pods
+            .iter()
+            .filter(|(name, _)| fresh.contains(&Fresh::Pods((*name).clone())))
+            .map(|(name, pods)| {
+                let seen = pods.iter().map(|pod| PodSeen {
+                    uid: pod.uid.clone(),
+                    name: pod.name.clone(),
+                    ready: self.is_ready(name, pod),
+                });
+                (name.clone(), seen.collect())
+            })
+            .collect();
+        Observed {
+            rollout: self.rollout.clone(),
+            replica_sets: self.replica_sets.clone(),
+            services: self.named_services(),
+            active_endpoints: self.settings.endpoints_readable.then(|| self.endpoints()),
+            pods,
+            templates: fresh.contains(&Fresh::Templates).then(|| self.templates_seen()),
+            fresh: fresh.clone(),
+            refusal: None,
+        }
+    }
+
+    fn named_services(&self) -> BTreeMap<String, Option<ServiceSeen>> {
+        let strategy = self.rollout.spec.strategy.as_ref();
+        let blue_green = strategy.and_then(|strategy| strategy.blue_green.as_ref());
+        let names = blue_green
+            .into_iter()
+            .flat_map(|strategy| [Some(strategy.active_service.clone()), strategy.preview_service.clone()]);
+        names.flatten().map(|name| (name.clone(), self.services.get(&name).cloned())).collect()
+    }
+
+    fn templates_seen(&self) -> TemplatesSeen {
+        let defaulted = |template: &Value| {
+            let mut template = template.clone();
+            if let Some(spec) = template.pointer_mut("/spec").and_then(Value::as_object_mut) {
+                spec.entry("dnsPolicy").or_insert_with(|| json!("ClusterFirst"));
+            }
+            template
+        };
+        TemplatesSeen {
+            wanted: Ok(defaulted(self.rollout.spec.template.as_ref().unwrap_or(&Value::Null))),
+            replica_sets: self
+                .templates
+                .iter()
+                .map(|(name, template)| (name.clone(), defaulted(template)))
+                .collect(),
+        }
+    }
+
+    /// Adds a Service that selects the pods of the Rollout's template labels.
+    pub fn add_service(&mut self, name: &str) {
+        let labels = self.rollout.spec.template.as_ref().and_then(|it| it.pointer("/metadata/labels"));
+        let selector = labels
+            .and_then(Value::as_object)
+            .into_iter()
+            .flatten()
+            .filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned())))
+            .collect();
+        let version = self.next_version();
+        let service = ServiceSeen {
+            name: name.to_owned(),
+            uid: format!("uid-of-{name}-{version}"),
+            resource_version: version,
+            selector,
+            managed_by: None,
+        };
+        self.services.insert(name.to_owned(), service);
+    }
+
+    /// Carries a decision out: writes, status, events. Whether anything changed.
+    pub fn carry_out(&mut self, decision: Decision) -> bool {
+        let all = decision.writes.len();
+        self.carry_out_some(decision, all)
+    }
+
+    /// Carries out so many writes, and status and events only if those were all: as if the controller died.
+    pub fn carry_out_some(&mut self, decision: Decision, writes: usize) -> bool {
+        let complete = writes >= decision.writes.len();
+        let mut changed = false;
+        for write in decision.writes.into_iter().take(writes) {
+            changed = true;
+            self.log.push((self.now, Entry::Write(write.clone())));
+            self.write(write);
+        }
+        if !complete {
+            return changed;
+        }
+        if self.rollout.status.as_ref() != Some(&decision.status) {
+            changed = true;
+            let before = self.rollout.status.replace(decision.status);
+            self.note_phase(before.as_ref());
+            self.rollout.metadata.resource_version = Some(self.next_version());
+        }
+        for event in decision.events {
+            self.log.push((self.now, Entry::Event(event)));
+        }
+        changed
+    }
+
+    fn note_phase(&mut self, before: Option<&RolloutStatus>) {
+        let of = |status: Option<&RolloutStatus>| {
+            let phase = status.and_then(|status| status.phase.clone()).unwrap_or_default();
+            (phase, status.and_then(|status| status.message.clone()).unwrap_or_default())
+        };
+        let now = of(self.rollout.status.as_ref());
+        if of(before) != now {
+            self.log.push((self.now, Entry::Phase(now.0, now.1)));
+        }
+    }
+
+    fn write(&mut self, write: Write) {
+        match write {
+            Write::CreateReplicaSet(new) => self.create(*new),
+            Write::UpdateReplicaSet(change) => self.update(change),
+            Write::DeleteReplicaSet(at) => {
+                self.replica_sets.remove(&at.name);
+                self.templates.remove(&at.name);
+                self.pods.remove(&at.name);
+            }
+            Write::AdoptReplicaSet(at) => {
+                let owner = self.rollout.metadata.uid.clone();
+                self.change(&at, |seen| seen.controller_uid = owner);
+            }
+            Write::ReleaseReplicaSet(at) => self.change(&at, |seen| seen.controller_uid = None),
+            Write::PointService(point) => self.point(point),
+            Write::AnnotateRollout(annotations) => self.annotate(annotations),
+            Write::DefaultReplicas => self.edit(|rollout| rollout.spec.replicas = Some(1)),
+        }
+    }
+
+    fn create(&mut self, new: NewReplicaSet) {
+        let version = self.next_version();
+        self.templates.insert(new.name.clone(), new.template);
+        let seen = ReplicaSetSeen {
+            uid: format!("uid-of-{}-{version}", new.name),
+            name: new.name,
+            resource_version: version,
+            generation: 1,
+            created: crate::seen::whole_seconds(self.now),
+            controller_uid: self.rollout.metadata.uid.clone(),
+            labels: new.labels,
+            annotations: new.annotations,
+            replicas_wanted: new.replicas,
+            min_ready_seconds: new.min_ready_seconds,
+            ..ReplicaSetSeen::default()
+        };
+        self.replica_sets.insert(seen.name.clone(), seen);
+    }
+
+    fn update(&mut self, change: ReplicaSetChange) {
+        self.change(&change.at.clone(), |seen| {
+            if change.replicas.is_some() || change.min_ready_seconds.is_some() {
+                seen.generation += 1;
+            }
+            seen.replicas_wanted = change.replicas.unwrap_or(seen.replicas_wanted);
+            seen.min_ready_seconds = change.min_ready_seconds.unwrap_or(seen.min_ready_seconds);
+            merge(&mut seen.annotations, change.annotations);
+        });
+    }
+
+    fn change(&mut self, at: &Precondition, change: impl FnOnce(&mut ReplicaSetSeen)) {
+        let version = self.next_version();
+        if let Some(seen) = self.replica_sets.get_mut(&at.name)
+            && seen.resource_version == at.resource_version
+        {
+            change(seen);
+            seen.resource_version = version;
+        }
+    }
+
+    fn point(&mut self, point: PointService) {
+        let version = self.next_version();
+        if let Some(service) = self.services.get_mut(&point.at.name)
+            && service.resource_version == point.at.resource_version
+        {
+            service.selector.insert(keys::POD_TEMPLATE_HASH.to_owned(), point.hash);
+            if point.managed_by.is_some() {
+                service.managed_by = point.managed_by;
+            }
+            service.resource_version = version;
+        }
+    }
+
+    /// Changes annotations of the Rollout, as a user or as the controller; `None` removes one.
+    pub fn annotate(&mut self, annotations: BTreeMap<String, Option<String>>) {
+        merge(self.rollout.metadata.annotations.get_or_insert_default(), annotations);
+        self.rollout.metadata.resource_version = Some(self.next_version());
+    }
+
+    /// A user edits the spec.
+    pub fn edit(&mut self, edit: impl FnOnce(&mut verdigris_crds::Rollout)) {
+        let before = self.rollout.spec.clone();
+        edit(&mut self.rollout);
+        if self.rollout.spec != before {
+            let generation = self.rollout.metadata.generation.unwrap_or_default();
+            self.rollout.metadata.generation = Some(generation + 1);
+        }
+        self.rollout.metadata.resource_version = Some(self.next_version());
+    }
+
+    /// A user patches the status: promote, abort, retry.
+    pub fn steer(&mut self, patch: impl FnOnce(&mut RolloutStatus)) {
+        patch(self.rollout.status.get_or_insert_default());
+        self.rollout.metadata.resource_version = Some(self.next_version());
+    }
+
+    /// A user sets the image of the first container.
+    pub fn set_image(&mut self, image: &str) {
+        self.edit(|rollout| {
+            let template = rollout.spec.template.get_or_insert_default();
+            if let Some(container) = template.pointer_mut("/spec/containers/0") {
+                container["image"] = Value::from(image);
+            }
+        });
+    }
+
+    pub(super) fn next_version(&mut self) -> String {
+        self.version += 1;
+        self.version.to_string()
+    }
+}
+
+fn merge(annotations: &mut BTreeMap<String, String>, changes: BTreeMap<String, Option<String>>) {
+    for (key, value) in changes {
+        match value {
+            Some(value) => annotations.insert(key, value),
+            None => annotations.remove(&key),
+        };
+    }
+}

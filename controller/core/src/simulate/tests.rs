@@ -1,0 +1,92 @@
+//! The peer's scenarios, played.
+
+use serde_json::json;
+use verdigris_crds::Rollout;
+
+use super::*;
+
+/// A shop with an active and a preview Service and the manual gate, 2 pods; `strategy` says what is different.
+pub(crate) fn shop(strategy: &Value) -> Cluster {
+    let mut blue_green = json!({
+        "activeService": "app-active", "previewService": "app-preview",
+        "autoPromotionEnabled": false, "scaleDownDelaySeconds": 6,
+    });
+    for (key, value) in strategy.as_object().into_iter().flatten() {
+        blue_green[key] = value.clone();
+    }
+    let rollout: Rollout = serde_json::from_value(json!({
+        "apiVersion": "argoproj.io/v1alpha1", "kind": "Rollout",
+        "metadata": {"name": "app", "namespace": "demo", "generation": 1},
+        "spec": {"replicas": 2, "selector": {"matchLabels": {"app": "app"}},
+            "template": {"metadata": {"labels": {"app": "app"}},
+                "spec": {"containers": [{"name": "app", "image": "example/app:1"}]}},
+            "strategy": {"blueGreen": blue_green}},
+    }))
+    .expect("a Rollout");
+    let mut cluster =
+        Cluster::new(rollout, Timestamp::from_second(1_800_000_000).expect("a time"), Settings::default());
+    cluster.add_service("app-active");
+    cluster.add_service("app-preview");
+    cluster
+}
+
+impl Cluster {
+    pub(crate) fn promote(&mut self) {
+        self.steer(|status| status.pause_conditions = None);
+    }
+
+    pub(crate) fn events(&self) -> Vec<String> {
+        let text = |entry: &Entry| match entry {
+            Entry::Event(event) => Some(format!("{} {}", event.reason, event.message)),
+            Entry::Write(_) | Entry::Phase(..) => None,
+        };
+        self.log.iter().filter_map(|(_, entry)| text(entry)).collect()
+    }
+
+    pub(crate) fn active(&self) -> &str {
+        self.services["app-active"].hash().unwrap_or_default()
+    }
+
+    pub(crate) fn current(&self) -> String {
+        self.rollout.status.as_ref().and_then(|status| status.current_pod_hash.clone()).unwrap_or_default()
+    }
+
+    pub(crate) fn sizes(&self) -> BTreeMap<u64, i32> {
+        self.replica_sets.values().map(|seen| (seen.revision(), seen.replicas_wanted)).collect()
+    }
+}
+
+#[test]
+fn manual_from_deploy_to_rollback() {
+    let mut cluster = shop(&json!({}));
+    cluster.run(5).expect("deploy");
+    assert_eq!(cluster.phase(), ("Healthy", ""));
+    cluster.set_image("example/app:2");
+    cluster.run(5).expect("update");
+    assert_eq!(cluster.phase(), ("Paused", "BlueGreenPause"));
+    cluster.promote();
+    cluster.run(1).expect("promote");
+    assert_eq!(cluster.phase(), ("Healthy", ""));
+    assert_eq!(cluster.active(), cluster.current());
+    assert_eq!(cluster.sizes(), BTreeMap::from([(1, 2), (2, 2)]));
+    cluster.run(10).expect("wait");
+    assert_eq!(cluster.sizes(), BTreeMap::from([(1, 0), (2, 2)]));
+    assert_eq!(
+        cluster.events()[5..]
+            .iter()
+            .map(|text| text.split(' ').next().unwrap_or_default())
+            .collect::<Vec<_>>(),
+        [
+            "SwitchService",
+            "RolloutUpdated",
+            "NewReplicaSetCreated",
+            "ScalingReplicaSet",
+            "SwitchService",
+            "RolloutNotCompleted",
+            "RolloutPaused",
+            "SwitchService",
+            "RolloutCompleted",
+            "ScalingReplicaSet",
+        ]
+    );
+}

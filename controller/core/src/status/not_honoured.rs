@@ -1,0 +1,43 @@
+//! Fields that this version does not honour yet: a condition names each, so that nothing is silently ignored.
+
+use jiff::Timestamp;
+use verdigris_crds::{RolloutSpec, keys};
+
+use super::conditions::Conditions;
+
+/// The fields of this spec that have no effect yet, as a user would write them.
+pub(crate) fn fields(spec: &RolloutSpec) -> Vec<&'static str> {
+    let strategy = spec.strategy.as_ref();
+    let blue_green = strategy.and_then(|strategy| strategy.blue_green.as_ref());
+    let of = |is_set: fn(&verdigris_crds::BlueGreenStrategy) -> bool| blue_green.is_some_and(is_set);
+    [
+        ("spec.strategy.canary", strategy.is_some_and(|strategy| strategy.canary.is_some())),
+        ("spec.workloadRef", spec.workload_ref.is_some()),
+        ("spec.restartAt", spec.restart_at.is_some()),
+        ("spec.rollbackWindow", spec.rollback_window.is_some()),
+        ("spec.strategy.blueGreen.previewReplicaCount", of(|it| it.preview_replica_count.is_some())),
+        ("spec.strategy.blueGreen.prePromotionAnalysis", of(|it| it.pre_promotion_analysis.is_some())),
+        ("spec.strategy.blueGreen.postPromotionAnalysis", of(|it| it.post_promotion_analysis.is_some())),
+        ("spec.strategy.blueGreen.antiAffinity", of(|it| it.anti_affinity.is_some())),
+        ("spec.strategy.blueGreen.previewMetadata", of(|it| it.preview_metadata.is_some())),
+        ("spec.strategy.blueGreen.activeMetadata", of(|it| it.active_metadata.is_some())),
+    ]
+    .into_iter()
+    .filter_map(|(field, is_set)| is_set.then_some(field))
+    .collect()
+}
+
+/// The sentence of the condition and of the phase.
+pub(crate) fn sentence(fields: &[&str]) -> String {
+    format!("not honoured by this version of Verdigris: {}", fields.join(", "))
+}
+
+/// Sets or removes the condition.
+pub(crate) fn fill(spec: &RolloutSpec, conditions: &mut Conditions, now: Timestamp) {
+    let fields = fields(spec);
+    if fields.is_empty() {
+        conditions.remove(keys::NOT_HONOURED);
+    } else {
+        conditions.put(keys::NOT_HONOURED, "True", "NotHonoured", &sentence(&fields), now);
+    }
+}

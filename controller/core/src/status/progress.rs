@@ -1,0 +1,216 @@
+//! The peer's conditions: Progressing, Healthy, Available, Completed, Paused, ReplicaFailure.
+
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use verdigris_crds::RolloutStatus;
+
+use super::conditions::Conditions;
+use crate::blue_green::plan::{Pass, normal, warning};
+use crate::blue_green::promotion::Steering;
+use crate::decision::Event;
+use crate::seen::after;
+
+/// Seconds without progress after which an update counts as failed, where the spec does not say.
+const DEFAULT_DEADLINE_SECONDS: i32 = 600;
+
+/// Whether the version in question serves all traffic with all its pods.
+fn is_healthy(pass: &Pass<'_>, status: &RolloutStatus) -> bool {
+    let current = status.current_pod_hash.as_deref();
+    let blue_green = status.blue_green.clone().unwrap_or_default();
+    current.is_some()
+        && blue_green.active_selector.as_deref() == current
+        && (pass.preview.is_none() || blue_green.preview_selector.as_deref() == current)
+        && status.updated_replicas.unwrap_or(0) == pass.replicas
+        && status.available_replicas.unwrap_or(0) == pass.replicas
+}
+
+/// Whether anything moved since the last status.
+fn has_progressed(seen: &RolloutStatus, next: &RolloutStatus) -> bool {
+    let count = |count: Option<i32>| count.unwrap_or(0);
+    let old = |status: &RolloutStatus| count(status.replicas) - count(status.updated_replicas);
+    let selectors = |status: &RolloutStatus| {
+        let blue_green = status.blue_green.clone().unwrap_or_default();
+        (blue_green.active_selector, blue_green.preview_selector)
+    };
+    selectors(seen) != selectors(next)
+        || count(seen.updated_replicas) != count(next.updated_replicas)
+        || old(next) < old(seen)
+        || count(next.ready_replicas) > count(seen.ready_replicas)
+        || count(next.available_replicas) > count(seen.available_replicas)
+}
+
+/// Sets the peer's conditions, and aborts by the progress deadline where the spec asks for it. Returns when the
+/// deadline will pass.
+pub(crate) fn conclude(
+    pass: &Pass<'_>,
+    steering: &Steering,
+    status: &mut RolloutStatus,
+    conditions: &mut Conditions,
+    events: &mut Vec<Event>,
+) -> Option<Timestamp> {
+    conditions.remove("InvalidSpec");
+    let paused = pass.halted() || status.pause_conditions.is_some();
+    let completed = status.stable_rs.is_some() && status.stable_rs == status.current_pod_hash;
+    let works = is_healthy(pass, status);
+    let healthy = works && !paused;
+    let was_healthy = conditions.is_true("Healthy");
+    let due = progressing(
+        pass,
+        steering,
+        status,
+        conditions,
+        events,
+        Standing { paused, completed, works, was_healthy },
+    );
+    let stamp = pass.stamp;
+    if healthy {
+        conditions.set("Healthy", "True", "RolloutHealthy", "Rollout is healthy", stamp);
+    } else if conditions.get("Healthy").is_some() {
+        conditions.set("Healthy", "False", "RolloutHealthy", "Rollout is not healthy", stamp);
+    }
+    available(pass, status, conditions);
+    let was_completed = conditions.get("Completed").is_none_or(|condition| condition.status == "True");
+    let text = "RolloutCompleted";
+    conditions.set("Completed", if completed { "True" } else { "False" }, text, text, stamp);
+    // A promotion within the pass that began the update skips the status in between, but not its event.
+    let superseded = pass.seen.stable_rs.as_deref().is_some_and(|stable| stable != pass.hash);
+    if was_completed && superseded && (!completed || pass.transition) {
+        let (revision, hash) = (pass.revision, &pass.hash);
+        let text = format!("Rollout not completed, started update to revision {revision} ({hash})");
+        events.push(normal("RolloutNotCompleted", text));
+    }
+    // As by the peer, Paused says what it said while an abort is in force.
+    if !steering.aborted {
+        if paused {
+            conditions.set("Paused", "True", "RolloutPaused", "Rollout is paused", stamp);
+        } else if conditions.get("Paused").is_some() {
+            conditions.set("Paused", "False", "RolloutPaused", "Rollout is paused", stamp);
+        }
+    }
+    replica_failure(pass, conditions);
+    due
+}
+
+/// Where the pass ends, for the condition Progressing.
+#[derive(Clone, Copy)]
+struct Standing {
+    paused: bool,
+    completed: bool,
+    works: bool,
+    was_healthy: bool,
+}
+
+fn progressing(
+    pass: &Pass<'_>,
+    steering: &Steering,
+    status: &mut RolloutStatus,
+    conditions: &mut Conditions,
+    events: &mut Vec<Event>,
+    standing: Standing,
+) -> Option<Timestamp> {
+    let (type_, stamp, name) = ("Progressing", pass.stamp, &pass.current_name);
+    if steering.aborted {
+        let text = format!("Rollout aborted update to revision {}", pass.revision);
+        if conditions.set(type_, "False", "RolloutAborted", &text, stamp) {
+            events.push(warning("RolloutAborted", text));
+        }
+        return None;
+    }
+    if standing.paused && !standing.completed {
+        conditions.set(type_, "Unknown", "RolloutPaused", "Rollout is paused", stamp);
+        return None;
+    }
+    if standing.works {
+        let text = format!("ReplicaSet \"{name}\" has successfully progressed.");
+        conditions.set(type_, "True", "NewReplicaSetAvailable", &text, stamp);
+        return None;
+    }
+    let reason = conditions.reason(type_);
+    if steering.retrying || (reason == "RolloutAborted" && !pass.transition) {
+        conditions.set(type_, "Unknown", "RolloutRetry", "Retrying Rollout after abort", stamp);
+        return deadline(pass, conditions);
+    }
+    if pass.create.is_some() {
+        let text = format!("Created new replica set \"{name}\"");
+        conditions.replace(type_, "True", "NewReplicaSetCreated", &text, stamp);
+        return deadline(pass, conditions);
+    }
+    if standing.completed && standing.was_healthy {
+        let text = "Rollout does not have minimum availability";
+        conditions.replace(type_, "True", "ReplicaSetNotAvailable", text, stamp);
+    } else if pass.transition || conditions.get(type_).is_none() || has_progressed(pass.seen, status) {
+        let text = format!("ReplicaSet \"{name}\" is progressing.");
+        conditions.replace(type_, "True", "ReplicaSetUpdated", &text, stamp);
+    } else if reason == "RolloutPaused" && !standing.paused {
+        conditions.set(type_, "Unknown", "RolloutResumed", "Rollout is resumed", stamp);
+    }
+    if standing.paused {
+        return None;
+    }
+    let due = deadline(pass, conditions)?;
+    if pass.now < due {
+        return Some(due);
+    }
+    timed_out(pass, status, conditions, events, standing.completed);
+    None
+}
+
+/// When the update counts as failed unless something moves; `None` while that is not measured.
+fn deadline(pass: &Pass<'_>, conditions: &Conditions) -> Option<Timestamp> {
+    let progressing = conditions.get("Progressing")?;
+    let waits_for_others = pass.observed.owned().any(|seen| {
+        let hash = seen.hash(pass.observed.name());
+        hash != Some(pass.hash.as_str())
+            && hash != pass.stable_hash.as_deref()
+            && seen.scale_down_deadline().is_some()
+    });
+    if waits_for_others || progressing.reason == "ProgressDeadlineExceeded" {
+        return None;
+    }
+    let seconds = pass.spec.progress_deadline_seconds.unwrap_or(DEFAULT_DEADLINE_SECONDS);
+    Some(after(progressing.last_update_time.0, i64::from(seconds)))
+}
+
+fn timed_out(
+    pass: &Pass<'_>,
+    status: &mut RolloutStatus,
+    conditions: &mut Conditions,
+    events: &mut Vec<Event>,
+    completed: bool,
+) {
+    let text = format!("ReplicaSet \"{}\" has timed out progressing.", pass.current_name);
+    if pass.spec.progress_deadline_abort == Some(true) && !completed && pass.stable_hash.is_some() {
+        let text = format!("Rollout aborted update to revision {}: {text}", pass.revision);
+        status.abort = Some(true);
+        status.aborted_at = Some(Time(pass.stamp));
+        conditions.set("Progressing", "False", "RolloutAborted", &text, pass.stamp);
+        events.push(warning("RolloutAborted", text));
+        return;
+    }
+    conditions.set("Progressing", "False", "ProgressDeadlineExceeded", &text, pass.stamp);
+}
+
+fn available(pass: &Pass<'_>, status: &RolloutStatus, conditions: &mut Conditions) {
+    let active = status.blue_green.as_ref().and_then(|blue_green| blue_green.active_selector.as_deref());
+    let has_all = active
+        .and_then(|hash| pass.with_hash(hash))
+        .is_some_and(|seen| seen.is_fully_available(pass.replicas));
+    let (value, text) = if has_all {
+        ("True", "Rollout has minimum availability")
+    } else {
+        ("False", "Rollout does not have minimum availability")
+    };
+    conditions.set("Available", value, "AvailableReason", text, pass.stamp);
+}
+
+/// Copied from the newest ReplicaSet, or else from any that has it.
+fn replica_failure(pass: &Pass<'_>, conditions: &mut Conditions) {
+    let newest = pass.current.and_then(|current| current.failure.as_ref());
+    let failure = newest.or_else(|| pass.observed.owned().find_map(|seen| seen.failure.as_ref()));
+    match failure {
+        Some((reason, message)) => {
+            conditions.set("ReplicaFailure", "True", reason, message, pass.stamp);
+        }
+        None => conditions.remove("ReplicaFailure"),
+    }
+}
