@@ -218,11 +218,10 @@ impl ApiError {
         )
     }
 
-    /// 422 of a JSON patch that does not fit the object.
-    pub fn unfit(message: impl Into<String>) -> Self {
-        let message =
-            format!("the server rejected our request due to an error in our request: {}", message.into());
-        let mut error = Self::plain(422, "Invalid", message);
+    /// 422 of a patch that does not fit the object. Like the real server's, it does not say why.
+    pub fn unfit() -> Self {
+        let mut error =
+            Self::plain(422, "Invalid", "the server rejected our request due to an error in our request");
         error.details = Some(Box::default());
         error
     }

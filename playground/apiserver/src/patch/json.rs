@@ -20,6 +20,6 @@ pub fn apply(old: &Value, patch: &Value) -> Result<Value, ApiError> {
         )));
     }
     let mut object = old.clone();
-    json_patch::patch(&mut object, &operations).map_err(|error| ApiError::unfit(error.to_string()))?;
+    json_patch::patch(&mut object, &operations).map_err(|_| ApiError::unfit())?;
     Ok(object)
 }

@@ -7,7 +7,8 @@ use crate::{
     answer::Answer,
     negotiation::content_type,
     options::WriteOptions,
-    patch::{json as json_patch, merge},
+    patch::{json as json_patch, merge, strategic},
+    resource::Resource,
     status::ApiError,
     write_log::Verb,
 };
@@ -26,7 +27,7 @@ impl Store {
         let patch = patch_body(call, &form)?;
         let author = Author::of(call, Verb::Patch, &options.field_manager);
         let shown = self.update(call, &options, &author, &mut |call, old| {
-            let mut object = patched(&form, old, &patch)?;
+            let mut object = patched(&form, old, &patch, &call.resource)?;
             body::shaped(call, &mut object, options.unknown_fields, Source::Patch)?;
             fit_namespace(call, &mut object)?;
             check_name(call, &object)?;
@@ -45,9 +46,10 @@ fn patch_body(call: &Call<'_>, form: &str) -> Result<Value, ApiError> {
     })
 }
 
-fn patched(form: &str, old: &Value, patch: &Value) -> Result<Value, ApiError> {
+fn patched(form: &str, old: &Value, patch: &Value, resource: &Resource) -> Result<Value, ApiError> {
     match form {
         JSON => json_patch::apply(old, patch),
+        STRATEGIC => strategic::apply(old, patch, &resource.schema),
         _ => merge::apply(old, patch),
     }
 }
