@@ -162,3 +162,16 @@ fn a_collection_is_deleted_by_selector() {
     world.ok("DELETE", &format!("{CONFIG_MAPS}?labelSelector=x%3Dy"), Value::Null);
     assert_eq!(names(&world.ok("GET", CONFIG_MAPS, Value::Null)), ["b"]);
 }
+
+#[test]
+fn the_status_of_a_built_in_kind_has_its_own_path() {
+    let world = World::new();
+    let pods = "/api/v1/namespaces/default/pods";
+    let pod = json!({"metadata": {"name": "p"}, "spec": {"containers": [{"name": "c", "image": "i"}]},
+                     "status": {"phase": "Running"}});
+    assert_eq!(world.ok("POST", pods, pod)["status"]["phase"], "Pending");
+    let path = format!("{pods}/p");
+    let running = json!({"status": {"phase": "Running"}, "metadata": {"labels": {"a": "b"}}});
+    assert_eq!(world.ok("PATCH", &path, running.clone())["status"]["phase"], "Pending");
+    assert_eq!(world.ok("PATCH", &format!("{path}/status"), running)["status"]["phase"], "Running");
+}

@@ -66,7 +66,9 @@ fn merge_fields(
     }
     // Lists that are only put in order.
     for (key, order) in patch {
-        let Some(field) = key.strip_prefix(SET_ORDER).filter(|field| !patch.contains_key(*field)) else { continue };
+        let Some(field) = key.strip_prefix(SET_ORDER).filter(|field| !patch.contains_key(*field)) else {
+            continue;
+        };
         let node = schema.and_then(|schema| schema.field(field)).map(|node| &**node);
         if let Some(Value::Array(items)) = old.get_mut(field) {
             let live = items.clone();
@@ -87,7 +89,9 @@ fn merged(
         (Some(Value::Object(old)), Value::Object(patch)) => {
             merge_fields(old, patch, node).map(|fields| Some(Value::Object(fields)))
         }
-        (Some(Value::Array(old)), Value::Array(patch)) if node.is_some_and(|node| node.patch_strategy.merge) => {
+        (Some(Value::Array(old)), Value::Array(patch))
+            if node.is_some_and(|node| node.patch_strategy.merge) =>
+        {
             let live = old.clone();
             let items = node.and_then(|node| node.items.as_deref());
             let merged = lists::merge(old, patch, merge_key(node), items)?;

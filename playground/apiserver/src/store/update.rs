@@ -63,7 +63,9 @@ impl Store {
         check_version(&resource, &call.target.name, &object, &old)?;
         isolate(&resource, &call.target.subresource, &mut object, &old);
         keep_system_fields(&mut object, &old);
-        (resource.strategy.prepare_update)(&mut object, &old, call.now);
+        if call.target.subresource != "status" {
+            (resource.strategy.prepare_update)(&mut object, &old, call.now);
+        }
         count_generation(&resource, &mut object, &old);
         let faults = faults(&resource, &call.target.subresource, &object, &old);
         if !faults.is_empty() {

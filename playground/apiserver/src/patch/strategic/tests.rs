@@ -15,7 +15,9 @@ fn pod(containers: Value) -> Value {
 
 #[test]
 fn items_are_merged_by_their_key_and_new_ones_come_in_front() {
-    let old = pod(json!([{"name": "a", "image": "1", "env": [{"name": "X", "value": "1"}]}, {"name": "b", "image": "1"}]));
+    let old = pod(
+        json!([{"name": "a", "image": "1", "env": [{"name": "X", "value": "1"}]}, {"name": "b", "image": "1"}]),
+    );
     let patch = pod(json!([{"name": "b", "image": "2"}, {"name": "c", "image": "3"}]));
     assert_eq!(
         patched(old, patch),
@@ -53,7 +55,8 @@ fn retained_keys_drop_what_they_do_not_name() {
 #[test]
 fn scalars_are_added_once_and_deleted_by_name() {
     let old = json!({"metadata": {"finalizers": ["a/a", "b/b"]}});
-    let patch = json!({"metadata": {"finalizers": ["b/b", "c/c"], "$deleteFromPrimitiveList/finalizers": ["a/a"]}});
+    let patch =
+        json!({"metadata": {"finalizers": ["b/b", "c/c"], "$deleteFromPrimitiveList/finalizers": ["a/a"]}});
     assert_eq!(patched(old, patch), json!({"metadata": {"finalizers": ["b/b", "c/c"]}}));
 }
 
