@@ -12,6 +12,7 @@ use tokio::sync::Notify;
 use crate::{
     answer::Answer,
     collection::{Collection, Limits},
+    documents,
     negotiation::{self, Form},
     path::{Path, Target},
     request::Request,
@@ -88,7 +89,7 @@ impl Store {
             Path::Resource(target) => {
                 self.resource_step(request, target, now).unwrap_or_else(|error| Answer::error(&error))
             }
-            other => self.other_step(request, &other, now),
+            other => documents::answer(&self.registry, request, &other),
         }
     }
 
@@ -215,10 +216,6 @@ impl Store {
             Method::PATCH => self.patch(call),
             _ => Err(ApiError::method_not_allowed()),
         }
-    }
-
-    fn other_step(&mut self, _request: &Request, _path: &Path, _now: Timestamp) -> Answer {
-        Answer::no_such_path()
     }
 }
 

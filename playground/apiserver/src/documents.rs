@@ -1,0 +1,64 @@
+//! Answers about the server itself: discovery, OpenAPI, version and health.
+
+use http::Method;
+
+use crate::{
+    answer::Answer,
+    discovery::{self, Aggregated},
+    openapi,
+    path::Path,
+    request::Request,
+    resource::Registry,
+    status::ApiError,
+};
+
+/// The answer for a path that is not about objects.
+pub(crate) fn answer(registry: &Registry, request: &Request, path: &Path) -> Answer {
+    if !matches!(request.method, Method::GET | Method::HEAD) {
+        return Answer::error(&ApiError::method_not_allowed());
+    }
+    let aggregated = Aggregated::accepted(request.header("accept"));
+    let found = match path {
+        Path::CoreVersions | Path::Groups => {
+            let core = *path == Path::CoreVersions;
+            return match aggregated {
+                Some(form) => {
+                    let body = discovery::aggregated(registry, core, form);
+                    Answer::bytes(200, form.content_type(), body.to_string().into_bytes())
+                }
+                None if core => Answer::json(200, &discovery::core_versions()),
+                None => Answer::json(200, &discovery::groups(registry)),
+            };
+        }
+        Path::Group(group) => discovery::group(registry, group),
+        Path::GroupVersion(group, version) => discovery::resources(registry, group, version),
+        Path::Other(path) => return other(registry, request, path),
+        Path::Resource(_) => None,
+    };
+    found.map_or_else(Answer::no_such_path, |body| Answer::json(200, &body))
+}
+
+fn other(registry: &Registry, request: &Request, path: &str) -> Answer {
+    let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
+    let found = match parts.as_slice() {
+        ["version"] => Some(discovery::version()),
+        ["healthz" | "livez" | "readyz", ..] => {
+            return Answer::bytes(200, "text/plain; charset=utf-8", "ok");
+        }
+        ["openapi", "v2"] => {
+            // kubectl asks for a protocol buffer that we do not write, and falls back when it is refused.
+            let accept = request.header("accept");
+            let takes_json =
+                accept.is_empty() || ["application/json", "*/*"].iter().any(|m| accept.contains(m));
+            if !takes_json {
+                return Answer::error(&ApiError::not_acceptable(&["application/json"]));
+            }
+            Some(openapi::document_v2(registry))
+        }
+        ["openapi", "v3"] => Some(openapi::index(registry)),
+        ["openapi", "v3", "api", version] => openapi::document(registry, "", version),
+        ["openapi", "v3", "apis", group, version] => openapi::document(registry, group, version),
+        _ => None,
+    };
+    found.map_or_else(Answer::no_such_path, |body| Answer::json(200, &body))
+}
