@@ -105,7 +105,10 @@ pub fn is_missing_kind(error: &kube::Error) -> bool {
     status.code == 404 && status.details.as_ref().is_none_or(|details| details.name.is_empty())
 }
 
-/// Whether somebody else wrote in between.
+/// Whether somebody else wrote in between: a resourceVersion is not the newest any more (409), or the `test` of a JSON
+/// patch failed (422 without a cause; a value that is not allowed has causes).
 pub fn is_conflict(error: &kube::Error) -> bool {
-    matches!(error, kube::Error::Api(status) if status.code == 409)
+    let kube::Error::Api(status) = error else { return false };
+    let no_cause = status.details.as_ref().is_none_or(|details| details.causes.is_empty());
+    status.code == 409 || (status.code == 422 && no_cause)
 }

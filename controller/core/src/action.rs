@@ -36,6 +36,9 @@ pub struct Plan {
 }
 
 /// One PATCH request.
+///
+/// It is refused if what it was planned on is no longer so: with 409 (Conflict) where it names a resourceVersion, and
+/// with 422 where a JSON patch's `test` fails. Then read again and plan again, for the same version.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Patch {
     /// Which kind of patch the body is.

@@ -56,12 +56,13 @@ pub async fn run(args: Args, session: &Session) -> Result<(), Error> {
         skip_current_step: args.skip_current_step,
         skip_all_steps: args.skip_all_steps,
     };
-    promote(&cluster, session, &args.name, &asked).await
+    promote(&cluster, session, &args.name, asked).await
 }
 
 /// `apply` and `promote` one after the other is what pipelines do, so a spec that the controller has not seen yet is
-/// waited for; and if somebody writes between our look and our approval, we look again.
-async fn promote(cluster: &Cluster, session: &Session, name: &str, asked: &Promote) -> Result<(), Error> {
+/// waited for. If somebody writes between our look and our writes, we look again; but what we have once seen as the
+/// newest version is what is meant, and no later one.
+async fn promote(cluster: &Cluster, session: &Session, name: &str, mut asked: Promote) -> Result<(), Error> {
     let give_up = Instant::now() + SEEN_WITHIN;
     let mut who = None;
     let mut said = false;
@@ -71,7 +72,7 @@ async fn promote(cluster: &Cluster, session: &Session, name: &str, asked: &Promo
             Some(who) => who,
             None => who.insert(session.who(cluster).await),
         };
-        match action::promote(&rollout, version.as_ref(), asked, who) {
+        match action::promote(&rollout, version.as_ref(), &asked, who) {
             Err(Refusal::NotObserved { .. }) if Instant::now() < give_up => {
                 if !said {
                     screen::note("waiting for the controller to see the newest spec");
@@ -79,8 +80,12 @@ async fn promote(cluster: &Cluster, session: &Session, name: &str, asked: &Promo
                 }
             }
             Err(refusal) => return Err(refusal.into()),
+            // Our approval was enough, and the version is stable before we looked again.
+            Ok(plan) if plan.patches.is_empty() && asked.hash.is_some() => return screen::line(&plan.done),
             Ok(plan) => match cluster.carry_out(name, &plan).await {
-                Err(error) if is_conflict(&error) && Instant::now() < give_up => {}
+                Err(error) if is_conflict(&error) && Instant::now() < give_up => {
+                    asked.hash = version.map(|version| version.hash);
+                }
                 Err(error) => return Err(cluster.about_rollout(name, "promote", &error)),
                 Ok(()) => return super::report(&plan),
             },

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use verdigris_crds::{Rollout, keys};
 
-use super::{Patch, Plan, Refusal, Target, Who, name, state::State};
+use super::{Patch, PatchKind, Plan, Refusal, Target, Who, name, state::State};
 use crate::view::{
     Strategy, Version,
     canary::{step_index, steps},
@@ -28,8 +28,8 @@ pub struct Promote {
 /// Lets the newest version go on.
 ///
 /// Blue-green: the approval is written first, naming the version, and with the resourceVersion that was read, so that a
-/// template applied in between makes the request fail instead of being approved unseen. Then the pause is cleared as
-/// the peer does. A version that has not got to its pause yet is approved before it gets there: it becomes active as
+/// template applied in between makes the request fail instead of being approved unseen. Then the pause is cleared, as
+/// the peer does, of that version only. A version that has not got to its pause yet is approved before it gets there: it becomes active as
 /// soon as it is fully available, and no other version does.
 ///
 /// # Errors
@@ -61,9 +61,7 @@ pub fn promote(
             return Err(Refusal::Aborted { name: name(rollout) });
         }
         match (Strategy::of(rollout), current) {
-            (Strategy::BlueGreen, Some(version)) => {
-                blue_green(rollout, version, &state, asked, who, &mut plan)
-            }
+            (Strategy::BlueGreen, Some(version)) => blue_green(rollout, version, asked, who, &mut plan),
             _ => plan.patches.extend(canary(rollout, asked).map(|status| status_patch(&status))),
         }
     }
@@ -76,19 +74,15 @@ pub fn promote(
     Ok(plan)
 }
 
-fn blue_green(
-    rollout: &Rollout,
-    version: &Version,
-    state: &State,
-    asked: &Promote,
-    who: &Who,
-    plan: &mut Plan,
-) {
+fn blue_green(rollout: &Rollout, version: &Version, asked: &Promote, who: &Who, plan: &mut Plan) {
     plan.patches.push(approval_patch(rollout, version, who));
     if asked.full {
-        plan.patches.push(status_patch(&json!({"promoteFull": true})));
-    } else if state.waiting {
-        plan.patches.push(status_patch(&json!({"pauseConditions": null})));
+        let full = json!({"op": "add", "path": "/status/promoteFull", "value": true});
+        plan.patches.push(status_patch_of(version, &[full]));
+    } else if let Some(reason) = pause_reason(rollout) {
+        let same = json!({"op": "test", "path": "/status/pauseConditions/0/reason", "value": reason});
+        let clear = json!({"op": "remove", "path": "/status/pauseConditions"});
+        plan.patches.push(status_patch_of(version, &[same, clear]));
     } else {
         plan.notes.push(format!(
             "revision {} ({}) is approved before its pause: it becomes active as soon as it is fully available",
@@ -104,6 +98,19 @@ fn approval_patch(rollout: &Rollout, version: &Version, who: &Who) -> Patch {
         "annotations": {keys::APPROVAL: approval},
     });
     Patch::merge(Target::Rollout, json!({ "metadata": metadata }))
+}
+
+fn pause_reason(rollout: &Rollout) -> Option<&str> {
+    Some(rollout.status.as_ref()?.pause_conditions.as_ref()?.first()?.reason.as_str())
+}
+
+/// What the peer writes into the status, but for this version only. Between our look and this write another template
+/// may have been applied, and clearing *its* pause would promote it unseen. It may also be that our approval was enough
+/// and the pause is gone. Either way a test fails, and whoever sends this looks again.
+fn status_patch_of(version: &Version, changes: &[Value]) -> Patch {
+    let mut body = vec![json!({"op": "test", "path": "/status/currentPodHash", "value": version.hash})];
+    body.extend_from_slice(changes);
+    Patch { kind: PatchKind::Json, target: Target::Status, body: body.into() }
 }
 
 /// The fields of `status` that the peer's promote writes.

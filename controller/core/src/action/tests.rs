@@ -78,7 +78,7 @@ fn anna() -> Who {
     }
 }
 
-/// `(kind, target, body)` of each patch, with `APPROVAL` in place of the approval's text, and that text.
+/// Kind, target and body of each patch.
 fn writes(plan: &Plan) -> Vec<(PatchKind, Target, Value)> {
     plan.patches.iter().map(|patch| (patch.kind, patch.target.clone(), patch.body.clone())).collect()
 }
@@ -98,6 +98,20 @@ fn status_write(status: Value) -> (PatchKind, Target, Value) {
     (PatchKind::Merge, Target::Status, json!({ "status": status }))
 }
 
+/// The peer's write, for this version only.
+fn guarded_write(changes: &[Value]) -> (PatchKind, Target, Value) {
+    let mut body = vec![json!({"op": "test", "path": "/status/currentPodHash", "value": "54bc99754"})];
+    body.extend_from_slice(changes);
+    (PatchKind::Json, Target::Status, body.into())
+}
+
+fn clear_pause_write() -> (PatchKind, Target, Value) {
+    guarded_write(&[
+        json!({"op": "test", "path": "/status/pauseConditions/0/reason", "value": "BlueGreenPause"}),
+        json!({"op": "remove", "path": "/status/pauseConditions"}),
+    ])
+}
+
 fn unpause_write() -> (PatchKind, Target, Value) {
     (PatchKind::Merge, Target::Rollout, json!({"spec": {"paused": false}}))
 }
@@ -106,7 +120,7 @@ fn unpause_write() -> (PatchKind, Target, Value) {
 fn promote_approves_the_version_then_clears_the_pause() {
     let world = recording!("manual/02-paused-r2.json");
     let plan = world.promote(&Promote::default()).unwrap();
-    assert_eq!(writes(&plan), [approval_write(&world), status_write(json!({"pauseConditions": null}))]);
+    assert_eq!(writes(&plan), [approval_write(&world), clear_pause_write()]);
     assert_eq!((plan.done.as_str(), plan.notes.len()), ("rollout 'app' promoted", 0));
 }
 
@@ -114,7 +128,7 @@ fn promote_approves_the_version_then_clears_the_pause() {
 fn promote_also_lifts_the_pause_of_the_spec_and_that_last() {
     let world = recording!("manual/02-paused-r2.json").paused_by_spec();
     let plan = world.promote(&Promote::default()).unwrap();
-    let expected = [approval_write(&world), status_write(json!({"pauseConditions": null})), unpause_write()];
+    let expected = [approval_write(&world), clear_pause_write(), unpause_write()];
     assert_eq!(writes(&plan), expected);
 }
 
@@ -131,7 +145,8 @@ fn promote_before_the_pause_approves_that_version_and_says_so() {
 fn promote_full_skips_pauses() {
     let world = recording!("manual/02-paused-r2.json");
     let plan = world.promote(&Promote { full: true, ..Promote::default() }).unwrap();
-    assert_eq!(writes(&plan), [approval_write(&world), status_write(json!({"promoteFull": true}))]);
+    let full = guarded_write(&[json!({"op": "add", "path": "/status/promoteFull", "value": true})]);
+    assert_eq!(writes(&plan), [approval_write(&world), full]);
     assert_eq!(plan.done, "rollout 'app' fully promoted");
 }
 
@@ -259,6 +274,16 @@ fn undo_brings_the_template_of_the_revision_before_the_newest_back() {
     assert_eq!(template["spec"]["containers"][0]["image"], "example/app:1");
     assert_eq!(template["metadata"], json!({"labels": {"app": "app"}}), "the hash label is the controller's");
     assert_eq!(plan.done, "rollout 'app' undo");
+}
+
+#[test]
+fn undo_says_when_there_will_be_no_pause() {
+    let mut world = recording!("manual/03-promoted-r2-old-warm.json");
+    assert_eq!(world.undo(Undo::default()).unwrap().notes, Vec::<String>::new());
+    let old = world.replica_sets.iter_mut().find(|set| set["metadata"]["name"] == "app-7cb7d7cbd7").unwrap();
+    old["metadata"]["annotations"]["verdigris.dev/formerly-stable"] = "2026-11-21T07:04:10Z".into();
+    let note = "revision 1 is still warm and was promoted before: it becomes active at once";
+    assert_eq!(world.undo(Undo::default()).unwrap().notes, [note]);
 }
 
 #[test]

@@ -29,6 +29,8 @@ pub struct Past {
     pub template: Value,
     /// `status.availableReplicas`.
     pub available: i64,
+    /// It was promoted once and has kept its pods since, so that going back to it needs no second approval.
+    pub warm: bool,
 }
 
 impl Past {
@@ -45,8 +47,12 @@ impl Past {
         if !owners.iter().any(controls) {
             return None;
         }
-        let revision =
-            metadata.get("annotations").and_then(|all| all.get(keys::REVISION)).and_then(Value::as_str);
+        let annotation = |key: &str| metadata.get("annotations")?.get(key)?.as_str();
+        let revision = annotation(keys::REVISION);
+        let available = replica_set.pointer("/status/availableReplicas").and_then(Value::as_i64);
+        let available = available.unwrap_or_default();
+        let was_stable =
+            [keys::FORMERLY_STABLE, keys::SCALE_DOWN_DEADLINE].map(annotation).iter().any(Option::is_some);
         Some(Self {
             name: metadata.get("name")?.as_str()?.to_owned(),
             version: Version {
@@ -54,10 +60,8 @@ impl Past {
                 revision: revision.and_then(|revision| revision.parse().ok()).unwrap_or_default(),
             },
             template: template::as_written(replica_set)?,
-            available: replica_set
-                .pointer("/status/availableReplicas")
-                .and_then(Value::as_i64)
-                .unwrap_or_default(),
+            warm: was_stable && available >= i64::from(rollout.spec.replicas.unwrap_or(1)),
+            available,
         })
     }
 }
@@ -85,7 +89,11 @@ pub fn undo(rollout: &Rollout, past: &[Past], asked: Undo, who: &Who) -> Result<
     }
     if !asked.now {
         let body = json!([{"op": "replace", "path": "/spec/template", "value": target.template}]);
-        return Ok(Plan::one(Patch { kind: PatchKind::Json, target: Target::Rollout, body }, done));
+        let revision = target.version.revision;
+        let note =
+            format!("revision {revision} is still warm and was promoted before: it becomes active at once");
+        let plan = Plan::one(Patch { kind: PatchKind::Json, target: Target::Rollout, body }, done);
+        return Ok(plan.note(target.warm.then_some(note)));
     }
     if Strategy::of(rollout) != Strategy::BlueGreen {
         return Err(Refusal::NowNeedsBlueGreen { name: name(rollout) });

@@ -90,3 +90,79 @@ fn a_missing_service_is_what_it_waits_for() {
     assert!(view.waiting_for[0].contains("app-active"), "{:?}", view.waiting_for);
     assert_eq!(view.revisions, []);
 }
+
+/// A pod of one of the recorded ReplicaSets.
+fn pod(name: &str, set: &Value, ready: bool) -> Pod {
+    let ready = if ready { "True" } else { "False" };
+    serde_json::from_value(serde_json::json!({
+        "metadata": {
+            "name": name, "namespace": set["metadata"]["namespace"], "labels": set["metadata"]["labels"],
+            "creationTimestamp": "2026-11-21T07:04:07Z",
+            "ownerReferences": [{"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "x", "uid": set["metadata"]["uid"]}],
+        },
+        "spec": {"containers": [{"name": "app"}]},
+        "status": {"phase": "Running", "conditions": [{"type": "Ready", "status": ready}]},
+    }))
+    .unwrap()
+}
+
+#[test]
+fn each_service_shows_the_pods_that_its_selector_matches() {
+    let recording: Value = serde_json::from_str(recording!("manual/02-paused-r2.json")).unwrap();
+    let rollout: Rollout = serde_json::from_value(recording["rollout"].clone()).unwrap();
+    let (new, old) = (&recording["replicasets"][0], &recording["replicasets"][1]);
+    let pods = [pod("new-1", new, true), pod("old-1", old, true), pod("old-2", old, false)];
+    let mut services: Vec<Service> = all(&recording["services"]);
+    let now = "2026-11-21T07:04:47Z".parse().unwrap();
+    let selected = |services: &[Service]| -> Vec<(Role, Vec<(String, bool)>)> {
+        let view = RolloutView::new(&rollout, &all(&recording["replicasets"]), &pods, services, now);
+        let pods =
+            |service: &ServiceView| service.pods.iter().map(|pod| (pod.name.clone(), pod.ready)).collect();
+        view.services.iter().map(|service| (service.role, pods(service))).collect()
+    };
+    let pod = |name: &str, ready: bool| (name.to_owned(), ready);
+    let active = vec![pod("old-1", true), pod("old-2", false)];
+    assert_eq!(selected(&services), [(Role::Active, active), (Role::Preview, vec![pod("new-1", true)])]);
+
+    // Somebody took the hash away: both stacks serve, and the picture must not hide it.
+    services[0].spec.as_mut().unwrap().selector.as_mut().unwrap().remove(keys::POD_TEMPLATE_HASH);
+    let both = vec![pod("new-1", true), pod("old-1", true), pod("old-2", false)];
+    assert_eq!(selected(&services)[0], (Role::Active, both));
+}
+
+#[test]
+fn what_the_controller_says_of_itself_is_what_it_waits_for() {
+    let mut recording: Value = serde_json::from_str(recording!("manual/02-paused-r2.json")).unwrap();
+    let conditions = recording["rollout"]["status"]["conditions"].as_array_mut().unwrap();
+    for (type_, status, reason, message) in [
+        (keys::APPROVAL_CONDITION, "False", "Refused", "Approval refused: it names revision 1"),
+        (
+            keys::NOT_HONOURED,
+            "True",
+            "NotHonoured",
+            "not honoured by this version of Verdigris: spec.restartAt",
+        ),
+        (keys::TRAFFIC_SWITCHED, "True", "Switched", "is not a reason to wait"),
+    ] {
+        conditions.push(serde_json::json!({
+            "type": type_, "status": status, "reason": reason, "message": message,
+            "lastUpdateTime": "2026-11-21T07:04:07Z", "lastTransitionTime": "2026-11-21T07:04:07Z",
+        }));
+    }
+    let view = view(&recording.to_string(), "2026-11-21T07:04:47Z");
+    let expected = [
+        "revision 2 waits for someone to promote it",
+        "Approval refused: it names revision 1",
+        "not honoured by this version of Verdigris: spec.restartAt",
+    ];
+    assert_eq!(view.waiting_for, expected);
+}
+
+#[test]
+fn a_view_can_be_sent_to_a_browser() {
+    let view = view(recording!("manual/02-paused-r2.json"), "2026-11-21T07:04:47Z");
+    let json = serde_json::to_value(&view).unwrap();
+    assert_eq!(json["phase"], "Paused");
+    assert_eq!(json["revisions"][0]["replicaSets"][0]["tags"][0], "preview");
+    assert_eq!(json["services"][0]["role"], "active");
+}

@@ -1,7 +1,7 @@
 //! What keeps a Rollout from going on, in sentences.
 
 use jiff::{SignedDuration, Timestamp};
-use verdigris_crds::{PauseCondition, Rollout, RolloutStatus};
+use verdigris_crds::{Condition, PauseCondition, Rollout, RolloutStatus, keys};
 
 use super::{ReplicaSetView, ServiceView, Version, human, phase};
 
@@ -34,6 +34,7 @@ pub(super) fn reasons(
     reasons.extend(pauses.map(|pause| pause_reason(rollout, current, pause, now)));
     let set = current.and_then(|current| replica_sets.iter().find(|set| set.hash == current.hash));
     reasons.extend(set.map(pods_missing).unwrap_or_default());
+    reasons.extend(said_by_controller(status));
     // Only where some Service was found: a client that may not read Services would claim that all of them are missing.
     if services.iter().any(|service| service.found) {
         let missing = services.iter().filter(|service| !service.found);
@@ -52,6 +53,18 @@ fn not_observed(rollout: &Rollout, status: &RolloutStatus) -> String {
         rollout.metadata.generation.unwrap_or_default(),
         status.observed_generation.as_deref().unwrap_or("none"),
     )
+}
+
+/// What the controller itself has to say: fields that are not honoured, an approval that does not count, a Service that
+/// somebody else has pointed elsewhere, endpoints that do not show the switch yet.
+fn said_by_controller(status: &RolloutStatus) -> impl Iterator<Item = String> {
+    let matters = |condition: &&Condition| match condition.type_.as_str() {
+        keys::NOT_HONOURED | keys::SERVICE_DRIFT => condition.status == "True",
+        keys::APPROVAL_CONDITION => condition.reason == "Refused",
+        keys::TRAFFIC_SWITCHED => condition.status == "False",
+        _ => false,
+    };
+    status.conditions.iter().flatten().filter(matters).map(|condition| condition.message.clone())
 }
 
 fn invalid(status: &RolloutStatus) -> Option<String> {
