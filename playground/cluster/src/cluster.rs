@@ -1,0 +1,118 @@
+//! Everything together.
+
+use std::{sync::Arc, time::Duration};
+
+use kube::Client;
+
+use crate::{
+    deployment, endpoint_slice, garbage,
+    hub::Hub,
+    kubelet::{
+        self, PodNetwork, Timing,
+        host::{PodHost, Pretence},
+        sockets::Sockets,
+    },
+    node,
+    proxy::{self, ServiceProxy},
+    replica_set, scheduler,
+    sync::Clock,
+};
+
+/// How a cluster behaves.
+#[derive(Clone)]
+pub struct Options {
+    /// Tells the wall time.
+    pub clock: Clock,
+    /// Decides all chances: the same seed under the same paused clock gives the same run.
+    pub seed: u64,
+    /// What runs the pods' processes.
+    pub pod_host: Arc<dyn PodHost>,
+    /// How many nodes there are, 16 at most.
+    pub nodes: usize,
+    /// How often nodes renew their Leases; never, if not given.
+    pub heartbeat: Option<Duration>,
+    /// How long things take on the nodes.
+    pub timing: Timing,
+    /// The service proxy, if there is to be one. It opens sockets.
+    pub proxy: Option<proxy::Options>,
+}
+
+impl Options {
+    /// A cluster that answers real HTTP on loopback.
+    #[must_use]
+    pub fn with_sockets(clock: Clock, seed: u64) -> Self {
+        Self {
+            clock,
+            seed,
+            pod_host: Arc::new(Sockets),
+            nodes: 3,
+            heartbeat: Some(Duration::from_secs(10)),
+            timing: Timing::default(),
+            proxy: Some(proxy::Options::default()),
+        }
+    }
+
+    /// A cluster without sockets and heartbeats, for simulations under a paused clock.
+    #[must_use]
+    pub fn pretended(clock: Clock, seed: u64) -> Self {
+        Self { pod_host: Arc::new(Pretence), heartbeat: None, proxy: None, ..Self::with_sockets(clock, seed) }
+    }
+}
+
+/// A running cluster; dropping it ends all its tasks and processes.
+pub struct Cluster {
+    hub: Arc<Hub>,
+    network: PodNetwork,
+    proxy: Option<ServiceProxy>,
+}
+
+impl Cluster {
+    /// Starts all controllers, the nodes and, if asked for, the service proxy. Needs a tokio runtime.
+    #[must_use]
+    pub fn start(client: Client, options: Options) -> Self {
+        let hub = Hub::new(client, options.clock, options.seed);
+        replica_set::start(&hub);
+        deployment::start(&hub);
+        endpoint_slice::start(&hub);
+        garbage::start(&hub);
+        scheduler::start(&hub);
+        let nodes = node::names(options.nodes.clamp(1, kubelet::NODES_MAX));
+        node::start(&hub, &nodes, options.heartbeat);
+        let network = PodNetwork::default();
+        kubelet::start(
+            &hub,
+            kubelet::Options {
+                nodes,
+                host: options.pod_host,
+                timing: options.timing,
+                network: network.clone(),
+            },
+        );
+        let proxy = options.proxy.map(|proxy| proxy::start(&hub, network.clone(), proxy));
+        Self { hub, network, proxy }
+    }
+
+    /// Where Services are reachable on loopback; nothing if the cluster runs without a proxy.
+    #[must_use]
+    pub fn proxy(&self) -> Option<&ServiceProxy> {
+        self.proxy.as_ref()
+    }
+
+    /// Where pods' virtual addresses lead.
+    #[must_use]
+    pub fn network(&self) -> &PodNetwork {
+        &self.network
+    }
+
+    /// What the controllers share, to start further ones on it.
+    #[must_use]
+    pub fn hub(&self) -> &Arc<Hub> {
+        &self.hub
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        self.hub.shut_down();
+    }
+}
