@@ -94,7 +94,7 @@ fn approval_write(world: &World) -> (PatchKind, Target, Value) {
     (PatchKind::Merge, Target::Rollout, json!({ "metadata": metadata }))
 }
 
-fn status_write(status: Value) -> (PatchKind, Target, Value) {
+fn status_write(status: &Value) -> (PatchKind, Target, Value) {
     (PatchKind::Merge, Target::Status, json!({ "status": status }))
 }
 
@@ -217,7 +217,7 @@ fn canaries_are_promoted_as_the_peer_does() {
         (paused(1), &skip_all, json!({"currentStepIndex": 3})),
     ] {
         let world = recording!("manual/02-paused-r2.json").canary(&steps, &status);
-        assert_eq!(writes(&world.promote(asked).unwrap()), [status_write(written)], "{status}");
+        assert_eq!(writes(&world.promote(asked).unwrap()), [status_write(&written)], "{status}");
     }
 }
 
@@ -239,8 +239,8 @@ fn abort_retry_pause_and_restart_write_one_field_each() {
     let now = anna().now;
     let spec_write = |spec: Value| (PatchKind::Merge, Target::Rollout, json!({ "spec": spec }));
     for (plan, write, done) in [
-        (abort(rollout, current.as_ref()), status_write(json!({"abort": true})), "rollout 'app' aborted"),
-        (retry(rollout, current.as_ref()), status_write(json!({"abort": false})), "rollout 'app' retried"),
+        (abort(rollout, current.as_ref()), status_write(&json!({"abort": true})), "rollout 'app' aborted"),
+        (retry(rollout, current.as_ref()), status_write(&json!({"abort": false})), "rollout 'app' retried"),
         (pause(rollout), spec_write(json!({"paused": true})), "rollout 'app' paused"),
         (
             restart(rollout, SignedDuration::from_secs(90), now),

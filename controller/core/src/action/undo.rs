@@ -51,8 +51,7 @@ impl Past {
         let revision = annotation(keys::REVISION);
         let available = replica_set.pointer("/status/availableReplicas").and_then(Value::as_i64);
         let available = available.unwrap_or_default();
-        let was_stable =
-            [keys::FORMERLY_STABLE, keys::SCALE_DOWN_DEADLINE].map(annotation).iter().any(Option::is_some);
+        let was_stable = annotation(keys::FORMERLY_STABLE).is_some();
         Some(Self {
             name: metadata.get("name")?.as_str()?.to_owned(),
             version: Version {

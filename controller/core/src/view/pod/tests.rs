@@ -45,12 +45,12 @@ fn ended(code: i32, reason: &str) -> Value {
     json!({"terminated": {"exitCode": code, "reason": reason}})
 }
 
-fn statuses(containers: Vec<Value>) -> Value {
+fn statuses(containers: &[Value]) -> Value {
     json!({"status": {"containerStatuses": containers}})
 }
 
 /// Two init containers, the second as given, and the sum so far.
-fn initializing(second: Value) -> Value {
+fn initializing(second: &Value) -> Value {
     json!({
         "spec": {"initContainers": [{"name": "one"}, {"name": "two"}]},
         "status": {"phase": "Pending", "initContainerStatuses": [container("one", true, 0, ended(0, "Completed")), second]},
@@ -64,11 +64,11 @@ fn pods_read_as_kubectl_prints_them() {
         merge(&mut deleted, &patch);
         deleted
     };
-    let one = |state: Value| statuses(vec![container("app", false, 0, state)]);
+    let one = |state: Value| statuses(&[container("app", false, 0, state)]);
     let conditions = |type_: &str, reason: &str| json!({"status": {"phase": "Pending", "conditions": [{"type": type_, "status": "False", "reason": reason}]}});
     for (patch, status, icon) in [
         (json!({"status": {"phase": "Pending"}}), "Pending", Icon::Progressing),
-        (statuses(vec![container("app", true, 0, running())]), "Running", Icon::Ok),
+        (statuses(&[container("app", true, 0, running())]), "Running", Icon::Ok),
         (one(waiting("ContainerCreating")), "ContainerCreating", Icon::Progressing),
         (one(waiting("CrashLoopBackOff")), "CrashLoopBackOff", Icon::Bad),
         (one(waiting("ImagePullBackOff")), "ImagePullBackOff", Icon::Warning),
@@ -85,15 +85,19 @@ fn pods_read_as_kubectl_prints_them() {
         (deleted(one(running())), "Terminating", Icon::Progressing),
         (deleted(json!({"status": {"phase": "Succeeded"}})), "Succeeded", Icon::Blank),
         (deleted(json!({"status": {"reason": "NodeLost"}})), "Unknown", Icon::Unknown),
-        (initializing(container("two", false, 0, running())), "Init:1/2", Icon::Progressing),
-        (initializing(container("two", false, 0, waiting("PodInitializing"))), "Init:1/2", Icon::Progressing),
+        (initializing(&container("two", false, 0, running())), "Init:1/2", Icon::Progressing),
         (
-            initializing(container("two", false, 4, waiting("CrashLoopBackOff"))),
+            initializing(&container("two", false, 0, waiting("PodInitializing"))),
+            "Init:1/2",
+            Icon::Progressing,
+        ),
+        (
+            initializing(&container("two", false, 4, waiting("CrashLoopBackOff"))),
             "Init:CrashLoopBackOff",
             Icon::Progressing,
         ),
-        (initializing(container("two", false, 1, ended(2, "Error"))), "Init:Error", Icon::Progressing),
-        (initializing(container("two", false, 1, ended(2, ""))), "Init:ExitCode:2", Icon::Progressing),
+        (initializing(&container("two", false, 1, ended(2, "Error"))), "Init:Error", Icon::Progressing),
+        (initializing(&container("two", false, 1, ended(2, ""))), "Init:ExitCode:2", Icon::Progressing),
     ] {
         let view = PodView::of(&pod(&patch), Timestamp::UNIX_EPOCH);
         assert_eq!((view.status.as_str(), view.icon), (status, icon), "{patch}");
