@@ -1,6 +1,7 @@
 //! What the store answers: a whole body, or the beginning of a watch.
 
 use bytes::Bytes;
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::{
@@ -89,21 +90,22 @@ impl Answer {
         Self::bytes(404, "text/plain; charset=utf-8", "404 page not found\n")
     }
 
-    /// An object in the form that was asked for.
-    pub(crate) fn object(code: u16, shown: &Shown, resource: &Resource, form: Form) -> Self {
+    /// An object in the form that was asked for; ages in a table are as of `now`.
+    pub(crate) fn object(code: u16, shown: &Shown, resource: &Resource, form: Form, now: Timestamp) -> Self {
         let body = match (shown, form.shape) {
             (Shown::Kept(object), Shape::Whole) => {
                 let mut out = Vec::with_capacity(object.size_bytes() + 128);
                 object.write_to(resource, &mut out);
                 out
             }
-            (Shown::Kept(object), Shape::Metadata | Shape::MetadataList) => {
-                shape::metadata_only(&object.value(resource)).to_string().into_bytes()
+            (Shown::Kept(object), shape) => {
+                let object = object.value(resource);
+                shape::shown(object, shape, resource, true, now).to_string().into_bytes()
             }
-            (Shown::Made(value), Shape::Metadata | Shape::MetadataList) => {
-                shape::metadata_only(value).to_string().into_bytes()
+            (Shown::Made(value), Shape::Whole) | (Shown::Plain(value), _) => value.to_string().into_bytes(),
+            (Shown::Made(value), shape) => {
+                shape::shown(value.clone(), shape, resource, true, now).to_string().into_bytes()
             }
-            (Shown::Made(value) | Shown::Plain(value), _) => value.to_string().into_bytes(),
         };
         Self::encoded(code, body, form)
     }

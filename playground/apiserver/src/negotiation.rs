@@ -1,6 +1,6 @@
 //! Which form of an answer a client asks for (`Accept`), and in which form a body comes (`Content-Type`).
 
-use crate::{request::Request, status::ApiError};
+use crate::{request::Request, status::ApiError, table::IncludeObject};
 
 /// The media types that objects are written in.
 pub(crate) const SERVED: [&str; 2] = ["application/json", "application/yaml"];
@@ -24,6 +24,8 @@ pub enum Shape {
     Metadata,
     /// A list of metadata only.
     MetadataList,
+    /// A table of cells, with this much of each object beside them.
+    Table(IncludeObject),
 }
 
 /// The form that a request asks for.
@@ -35,14 +37,15 @@ pub fn accepted(request: &Request) -> Result<Form, ApiError> {
     if header.trim().is_empty() {
         return Ok(Form::default());
     }
-    let mut clauses: Vec<(u32, Form)> = header.split(',').filter_map(clause).collect();
+    let include = IncludeObject::parse(request.query.text("includeObject")).unwrap_or_default();
+    let mut clauses: Vec<(u32, Form)> = header.split(',').filter_map(|text| clause(text, include)).collect();
     // Stable: among equal weights the first one named wins.
     clauses.sort_by_key(|(weight, _)| std::cmp::Reverse(*weight));
     clauses.first().map(|(_, form)| *form).ok_or_else(|| ApiError::not_acceptable(&SERVED))
 }
 
 /// One alternative of an `Accept` header with its weight in thousandths, if it can be served.
-fn clause(text: &str) -> Option<(u32, Form)> {
+fn clause(text: &str, include: IncludeObject) -> Option<(u32, Form)> {
     let mut parts = text.split(';').map(str::trim);
     let yaml = match parts.next()? {
         "application/json" | "application/*" | "*/*" => false,
@@ -63,6 +66,7 @@ fn clause(text: &str) -> Option<(u32, Form)> {
         ("", _, _) => Shape::Whole,
         ("PartialObjectMetadata", "meta.k8s.io", "v1" | "v1beta1") => Shape::Metadata,
         ("PartialObjectMetadataList", "meta.k8s.io", "v1" | "v1beta1") => Shape::MetadataList,
+        ("Table", "meta.k8s.io", "v1" | "v1beta1") => Shape::Table(include),
         // Aggregated discovery is negotiated by its own rules; for objects the alternative is unknown.
         _ => return None,
     };
@@ -109,7 +113,8 @@ mod tests {
     fn the_form_with_the_highest_weight_that_can_be_served_is_chosen() {
         let kubectl = "application/json;as=Table;v=v1;g=meta.k8s.io,application/json;as=Table;v=v1beta1;\
                        g=meta.k8s.io,application/json";
-        assert_eq!(form(kubectl), Ok(Form::default()));
+        let table = Form { shape: Shape::Table(IncludeObject::Metadata), yaml: false };
+        assert_eq!(form(kubectl), Ok(table));
         assert_eq!(form("application/vnd.kubernetes.protobuf, application/json"), Ok(Form::default()));
         assert_eq!(
             form("application/json;q=0.5, application/yaml"),

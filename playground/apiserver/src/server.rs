@@ -14,6 +14,7 @@ use crate::{
     resource::Registry,
     status::{ApiError, Cause},
     store::{INITIAL_NAMESPACES, Observer, Store},
+    watch::{Reading, Watch},
     write_log::Write,
 };
 
@@ -78,6 +79,12 @@ impl ApiServer {
     pub fn step(&self, request: &Request) -> Answer {
         let now = (self.shared.clock)();
         self.store().step(request, now)
+    }
+
+    /// What a watch has to say now.
+    pub(crate) fn read_watch(&self, watch: &mut Watch) -> Reading {
+        let now = (self.shared.clock)();
+        self.store().read_watch(watch, now)
     }
 
     /// Sends one JSON request; for tests and for setting a world up.

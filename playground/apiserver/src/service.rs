@@ -121,7 +121,7 @@ impl Watching {
             let mut change = std::pin::pin!(changed.notified());
             // Listening begins before looking, so that a change in between is not missed.
             change.as_mut().enable();
-            match self.server.store().read_watch(&mut self.answer.watch) {
+            match self.server.read_watch(&mut self.answer.watch) {
                 Reading::Lines(lines) => return Some(lines),
                 Reading::End => return None,
                 Reading::Nothing => {}

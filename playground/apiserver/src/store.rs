@@ -94,10 +94,10 @@ impl Store {
     }
 
     /// What a watch has to say now.
-    pub fn read_watch(&self, watch: &mut Watch) -> Reading {
+    pub fn read_watch(&self, watch: &mut Watch, now: Timestamp) -> Reading {
         match self.collection(&watch.resource) {
-            Some(collection) => watch.read(collection, self.version),
-            None => watch.read(&Collection::default(), self.version),
+            Some(collection) => watch.read(collection, self.version, now),
+            None => watch.read(&Collection::default(), self.version, now),
         }
     }
 

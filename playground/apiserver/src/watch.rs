@@ -2,6 +2,7 @@
 
 use std::{collections::VecDeque, fmt::Write as _, sync::Arc};
 
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::{
@@ -51,6 +52,8 @@ pub struct Watch {
     /// The version that the last bookmark told.
     told: u64,
     failed: Option<ApiError>,
+    /// A table has said which columns it has.
+    columns_told: bool,
 }
 
 /// What a watch has to say.
@@ -80,6 +83,7 @@ impl Watch {
             position,
             told: position,
             failed: None,
+            columns_told: false,
         }
     }
 
@@ -106,8 +110,8 @@ impl Watch {
         self
     }
 
-    /// What is new. `now_version` is the newest version of the whole store.
-    pub fn read(&mut self, collection: &Collection, now_version: u64) -> Reading {
+    /// What is new. `now_version` is the newest version of the whole store; ages in tables are as of `now`.
+    pub fn read(&mut self, collection: &Collection, now_version: u64, now: Timestamp) -> Reading {
         if let Some(error) = self.failed.take() {
             self.position = u64::MAX;
             return Reading::Lines(error_line(&error));
@@ -117,7 +121,7 @@ impl Watch {
         }
         let mut lines = Vec::new();
         while let Some(object) = self.initial.pop_front() {
-            self.line("ADDED", &object, object.version, &mut lines);
+            self.line("ADDED", &object, object.version, now, &mut lines);
             if lines.len() > READING_BYTES_MAX {
                 return Reading::Lines(lines);
             }
@@ -131,12 +135,16 @@ impl Watch {
                 self.position,
                 collection.forgotten()
             )));
-            return if lines.is_empty() { self.read(collection, now_version) } else { Reading::Lines(lines) };
+            return if lines.is_empty() {
+                self.read(collection, now_version, now)
+            } else {
+                Reading::Lines(lines)
+            };
         };
         for event in events {
             self.position = event.version;
             if let Some((kind, object)) = self.seen(event) {
-                self.line(kind, object, event.version, &mut lines);
+                self.line(kind, object, event.version, now, &mut lines);
                 if lines.len() > READING_BYTES_MAX {
                     return Reading::Lines(lines);
                 }
@@ -172,7 +180,7 @@ impl Watch {
         }
     }
 
-    fn line(&mut self, kind: &str, object: &Arc<Stored>, version: u64, out: &mut Vec<u8>) {
+    fn line(&mut self, kind: &str, object: &Arc<Stored>, version: u64, now: Timestamp, out: &mut Vec<u8>) {
         self.told = self.told.max(version);
         out.extend_from_slice(b"{\"type\":\"");
         out.extend_from_slice(kind.as_bytes());
@@ -184,10 +192,9 @@ impl Watch {
         } else {
             let mut value = object.value(&self.resource);
             value["metadata"]["resourceVersion"] = json!(version.to_string());
-            let shown = match self.shape {
-                Shape::Whole => value,
-                Shape::Metadata | Shape::MetadataList => shape::metadata_only(&value),
-            };
+            // Only the first table of a watch says its columns: clients print a heading when they see them.
+            let with_columns = !std::mem::replace(&mut self.columns_told, true);
+            let shown = shape::shown(value, self.shape, &self.resource, with_columns, now);
             // Writing a value to memory cannot fail: its keys are strings and its numbers finite.
             let _ = serde_json::to_writer(&mut *out, &shown);
         }
@@ -202,7 +209,7 @@ impl Watch {
         }
         let mut object = json!({"kind": self.resource.kind, "apiVersion": self.resource.api_version(), "metadata": metadata});
         match self.shape {
-            Shape::Whole => {}
+            Shape::Whole | Shape::Table(_) => {}
             Shape::Metadata | Shape::MetadataList => object = shape::metadata_only(&object),
         }
         let _ = serde_json::to_writer(&mut *out, &json!({"type": "BOOKMARK", "object": object}));

@@ -27,7 +27,7 @@ impl Store {
         let object = body::object(call, options.unknown_fields)?;
         let author = Author::of(call, Verb::Create, &options.field_manager);
         let shown = self.create(call, object, &options, &author)?;
-        Ok(Answer::object(201, &shown, &call.resource, call.form))
+        Ok(Answer::object(201, &shown, &call.resource, call.form, call.now))
     }
 
     /// Creates an object that has the shape of its kind already.

@@ -44,7 +44,7 @@ impl Store {
         let options = DeleteOptions::parse(call.request)?;
         let author = Author::of(call, Verb::Delete, "");
         let shown = self.delete_object(call, &options, &author)?;
-        Ok(Answer::object(200, &shown, &call.resource, call.form))
+        Ok(Answer::object(200, &shown, &call.resource, call.form, call.now))
     }
 
     pub(super) fn delete_collection(&mut self, call: &mut Call<'_>) -> Result<Answer, ApiError> {

@@ -15,6 +15,7 @@ use crate::{
     shape,
     status::{ApiError, GroupResource},
     stored::Stored,
+    table,
     watch::{Selection, Watch},
 };
 
@@ -38,7 +39,7 @@ impl Store {
         if call.form.shape == Shape::MetadataList {
             return Err(ApiError::not_acceptable(&crate::negotiation::SERVED));
         }
-        Ok(Answer::object(200, &Shown::Kept(kept), &call.resource, call.form))
+        Ok(Answer::object(200, &Shown::Kept(kept), &call.resource, call.form, call.now))
     }
 
     /// Which objects a list, a watch or a deletion of a collection is about.
@@ -262,6 +263,12 @@ fn watch_faults(options: &ListOptions) -> Vec<FieldError> {
 fn written_list(call: &Call<'_>, page: &[&Arc<Stored>], metadata: &Value) -> Answer {
     let resource = &call.resource;
     let whole = call.form.shape == Shape::Whole;
+    if let Shape::Table(include) = call.form.shape {
+        let objects: Vec<Value> = page.iter().map(|object| object.value(resource)).collect();
+        let objects: Vec<&Value> = objects.iter().collect();
+        let table = table::table(resource, &objects, metadata, include, true, call.now);
+        return Answer::encoded(200, table.to_string().into_bytes(), call.form);
+    }
     let (kind, api_version) = if whole {
         (resource.list_kind.clone(), resource.api_version())
     } else {

@@ -33,7 +33,7 @@ impl Store {
             check_name(call, &object)?;
             Ok(object)
         })?;
-        Ok(Answer::object(200, &shown, &call.resource, call.form))
+        Ok(Answer::object(200, &shown, &call.resource, call.form, call.now))
     }
 }
 

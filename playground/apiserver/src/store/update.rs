@@ -34,7 +34,7 @@ impl Store {
             let whole = target.subresource.is_empty();
             return if whole && call.resource.strategy.create_on_update {
                 let shown = self.create(call, object, &options, &author)?;
-                Ok(Answer::object(201, &shown, &call.resource, call.form))
+                Ok(Answer::object(201, &shown, &call.resource, call.form, call.now))
             } else {
                 Err(ApiError::not_found(call.resource.group_resource(), &target.name))
             };
@@ -43,7 +43,7 @@ impl Store {
         let mut object = Some(object);
         let shown =
             self.update(call, &options, &author, &mut |_, _| Ok(object.take().unwrap_or_default()))?;
-        Ok(Answer::object(200, &shown, &call.resource, call.form))
+        Ok(Answer::object(200, &shown, &call.resource, call.form, call.now))
     }
 
     /// Changes the object that the call names.
