@@ -1,0 +1,140 @@
+//! Revisions with their pods, and the way back to each.
+
+use askama::Template;
+use jiff::Timestamp;
+use verdigris_core::view::{PodView, ReplicaSetStatus, ReplicaSetView, Strategy, Tag};
+use verdigris_crds::Rollout;
+
+use super::{Ask, Page};
+use crate::{
+    pages::words::{icon_class, sign},
+    write::Verb,
+};
+
+/// Pods that one revision lists; a number stands for the rest.
+const PODS_MAX: usize = 50;
+
+/// All revisions, newest first.
+#[derive(Template)]
+#[template(path = "revisions.html")]
+pub(super) struct Revisions {
+    revisions: Vec<Revision>,
+}
+
+struct Revision {
+    number: u64,
+    name: String,
+    hash: String,
+    class: &'static str,
+    sign: &'static str,
+    status: &'static str,
+    tags: Vec<&'static str>,
+    images: Vec<String>,
+    ready: i32,
+    wanted: i32,
+    created: Option<Timestamp>,
+    age: String,
+    scale_down: Option<Timestamp>,
+    pods: Vec<PodLine>,
+    pods_more: usize,
+    asks: Vec<Ask>,
+}
+
+struct PodLine {
+    name: String,
+    class: &'static str,
+    sign: &'static str,
+    status: String,
+    info: String,
+    trouble: Option<String>,
+    created: Option<Timestamp>,
+    age: String,
+}
+
+impl Revisions {
+    pub(super) fn new(page: &Page<'_>, rollout: &Rollout) -> Self {
+        let sets = page.view.replica_sets();
+        Self { revisions: sets.map(|set| Revision::new(page, rollout, set)).collect() }
+    }
+}
+
+impl Revision {
+    fn new(page: &Page<'_>, rollout: &Rollout, set: &ReplicaSetView) -> Self {
+        Self {
+            number: set.revision,
+            name: set.name.clone(),
+            hash: set.hash.clone(),
+            class: icon_class(set.icon),
+            sign: sign(set.icon),
+            status: match set.status {
+                ReplicaSetStatus::ScaledDown => "scaled down",
+                ReplicaSetStatus::Progressing => "on its way",
+                ReplicaSetStatus::Healthy => "healthy",
+                ReplicaSetStatus::ReplicaFailure => "pods cannot be created",
+            },
+            tags: set.tags.iter().map(|tag| tag.as_str()).collect(),
+            images: set.images.clone(),
+            ready: set.ready,
+            wanted: set.wanted,
+            created: set.created,
+            age: set.age.clone(),
+            scale_down: set
+                .scale_down
+                .as_ref()
+                .filter(|down| !down.passed && set.wanted > 0)
+                .map(|down| down.at),
+            pods: set.pods.iter().take(PODS_MAX).map(PodLine::new).collect(),
+            pods_more: set.pods.len().saturating_sub(PODS_MAX),
+            asks: if set.can_roll_back { ways_back(page, rollout, set) } else { Vec::new() },
+        }
+    }
+}
+
+/// Back to this revision: as a new revision that goes the usual way, and in one step if it is still warm.
+fn ways_back(page: &Page<'_>, rollout: &Rollout, set: &ReplicaSetView) -> Vec<Ask> {
+    let number = set.revision;
+    let strategy = rollout.spec.strategy.as_ref();
+    let blue_green = strategy.and_then(|strategy| strategy.blue_green.as_ref());
+    let waits = blue_green.is_some_and(|blue_green| blue_green.auto_promotion_enabled == Some(false));
+    let active = set.has(Tag::Active);
+    let effect = match (active, waits) {
+        (true, _) => format!("Takes the update back: the spec asks for revision {number} again."),
+        (false, true) => {
+            format!("Brings revision {number} back as a new revision, in preview until it is promoted.")
+        }
+        (false, false) => format!("Brings revision {number} back as a new revision."),
+    };
+    let mut asks = vec![to_revision(page, set, Verb::Undo, &format!("Roll back to {number}"), effect)];
+    let now_fits = page.view.strategy == Strategy::BlueGreen && rollout.spec.workload_ref.is_none();
+    if set.warm && now_fits && !active {
+        let effect = format!("Revision {number} is still warm: production traffic goes back to it at once.");
+        asks.push(to_revision(page, set, Verb::UndoNow, "Roll back now", effect));
+    }
+    asks
+}
+
+fn to_revision(page: &Page<'_>, set: &ReplicaSetView, verb: Verb, label: &str, effect: String) -> Ask {
+    let mut ask = page.ask(verb, label, effect, "");
+    ask.id = format!("{}-{}", ask.id, set.name);
+    ask.fields.push(("to", set.revision.to_string()));
+    ask
+}
+
+impl PodLine {
+    fn new(pod: &PodView) -> Self {
+        Self {
+            name: pod.name.clone(),
+            class: icon_class(pod.icon),
+            sign: sign(pod.icon),
+            status: pod.status.clone(),
+            info: match pod.restarts {
+                0 => format!("{}/{} ready", pod.containers_ready, pod.containers),
+                1 => format!("{}/{} ready, 1 restart", pod.containers_ready, pod.containers),
+                many => format!("{}/{} ready, {many} restarts", pod.containers_ready, pod.containers),
+            },
+            trouble: pod.trouble.clone(),
+            created: pod.created,
+            age: pod.age.clone(),
+        }
+    }
+}

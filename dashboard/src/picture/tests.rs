@@ -1,0 +1,1 @@
+//! The picture of the peer's recordings: who gets traffic, in words and in shapes.

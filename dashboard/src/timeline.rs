@@ -1,0 +1,232 @@
+//! The timeline of the last update: a bar of what took how long, and below it each moment.
+
+use askama::Template;
+use jiff::{SignedDuration, Timestamp};
+use verdigris_core::view::{Moment, RolloutView, human};
+use verdigris_crds::{Rollout, RolloutDuration};
+
+use crate::pages::words::{clock, sentence};
+
+/// Segments narrower than this (percent) carry no text.
+const LABELLED_MIN: f64 = 13.0;
+/// What comes after an update gets at least this share of the bar.
+const AFTER_SHARE: f64 = 0.16;
+/// Moments that are listed; older ones are in the revisions anyway.
+const MOMENTS_MAX: usize = 12;
+
+/// The bar and the moments.
+#[derive(Template)]
+#[template(path = "timeline.html")]
+pub(crate) struct Timeline {
+    segments: Vec<Segment>,
+    /// Where now is on the bar, in percent.
+    now: Option<String>,
+    /// The bar in words.
+    summary: String,
+    moments: Vec<MomentLine>,
+}
+
+/// A part of the bar.
+struct Segment {
+    class: &'static str,
+    /// In percent of the bar.
+    x: String,
+    width: String,
+    label: String,
+    title: String,
+}
+
+struct MomentLine {
+    class: &'static str,
+    what: String,
+    when: String,
+    at: Timestamp,
+    clock: String,
+    ahead: bool,
+}
+
+/// A part of the update, in time.
+#[derive(Debug, PartialEq)]
+struct Part {
+    class: &'static str,
+    what: &'static str,
+    from: Timestamp,
+    to: Timestamp,
+}
+
+impl Timeline {
+    pub(crate) fn new(view: &RolloutView, rollout: &Rollout, now: Timestamp) -> Self {
+        let duration = rollout.status.as_ref().and_then(|status| status.duration.clone()).unwrap_or_default();
+        let leaving = view.replica_sets().filter_map(|set| set.scale_down.as_ref());
+        let leaving = leaving.filter(|down| !down.passed).map(|down| down.at).max();
+        let parts = parts(&duration, leaving, now);
+        let newest_first = view.timeline.iter().rev().take(MOMENTS_MAX);
+        Self {
+            now: now_mark(&parts, now),
+            segments: segments(&parts, now),
+            summary: parts.iter().map(|part| part.words(now)).collect::<Vec<_>>().join(", "),
+            moments: newest_first.map(MomentLine::new).collect(),
+        }
+    }
+}
+
+/// Started, paused, ended, and the old version's last moments.
+///
+/// The status keeps how long an update was paused, not when. A blue-green pause ends with the promotion, so it is drawn
+/// right before the end: began at 07:04:07, ended at 07:04:10, paused for 3 s: paused from 07:04:07.
+fn parts(duration: &RolloutDuration, leaving: Option<Timestamp>, now: Timestamp) -> Vec<Part> {
+    let Some(began) = duration.rollout_started_at.as_ref().map(|time| time.0) else { return Vec::new() };
+    let finished = duration.finished_at.as_ref().map(|time| time.0).filter(|finished| *finished >= began);
+    let paused_secs = duration.total_manual_pause_duration_seconds.unwrap_or_default().max(0);
+    let pausing = duration.manual_pause_started_at.as_ref().map(|time| time.0);
+    let end = finished.unwrap_or_else(|| now.max(began));
+    let paused_from = match (finished, pausing) {
+        (None, Some(since)) => since.clamp(began, end),
+        (None, None) => end,
+        (Some(finished), _) => {
+            let paused = SignedDuration::from_secs(paused_secs);
+            finished.checked_sub(paused).map_or(began, |from| from.max(began))
+        }
+    };
+    let aborted = duration.completion_status.as_deref() == Some("Aborted");
+    let mut parts = vec![
+        Part { class: "progressing", what: "starting up", from: began, to: paused_from },
+        Part { class: "paused", what: "waiting for a person", from: paused_from, to: end },
+    ];
+    if let Some(finished) = finished {
+        let gone = leaving.map_or(finished, |leaving| leaving.max(finished));
+        let calm_from = gone.max(finished);
+        parts.push(Part { class: "leaving", what: "old version kept warm", from: finished, to: gone });
+        let (class, what) = if aborted { ("degraded", "aborted") } else { ("healthy", "done") };
+        parts.push(Part { class, what, from: calm_from, to: now.max(calm_from) });
+    }
+    parts.retain(|part| part.to > part.from);
+    parts
+}
+
+/// Parts to scale, but what comes after the update is not: it may be days.
+fn segments(parts: &[Part], now: Timestamp) -> Vec<Segment> {
+    let is_after = |part: &Part| matches!(part.what, "done" | "aborted");
+    let total: f64 = parts.iter().filter(|part| !is_after(part)).map(Part::secs).sum();
+    let after = if parts.iter().any(is_after) { AFTER_SHARE } else { 0.0 };
+    let scale = if total > 0.0 { (1.0 - after) / total } else { 0.0 };
+    let share = |part: &Part| match (is_after(part), total > 0.0) {
+        (true, true) => AFTER_SHARE,
+        (true, false) => 1.0,
+        (false, _) => part.secs() * scale,
+    };
+    let mut x = 0.0;
+    let place = |part: &Part| {
+        let width = share(part) * 100.0;
+        let label = if width >= LABELLED_MIN { part.what.to_owned() } else { String::new() };
+        let segment = Segment {
+            class: part.class,
+            x: format!("{x:.2}"),
+            width: format!("{:.2}", (width - 0.35).max(0.25)),
+            label,
+            title: part.words(now),
+        };
+        x += width;
+        segment
+    };
+    parts.iter().map(place).collect()
+}
+
+/// Where now is, while something is still to come: between the promotion and the scale-down.
+fn now_mark(parts: &[Part], now: Timestamp) -> Option<String> {
+    let last = parts.last().filter(|last| last.what == "old version kept warm" && now < last.to)?;
+    let total: f64 = parts.iter().map(Part::secs).sum();
+    let left = last.to.duration_since(now).as_secs_f64();
+    (total > 0.0).then(|| format!("{:.2}", ((total - left) / total * 100.0).clamp(0.0, 100.0)))
+}
+
+impl Part {
+    fn secs(&self) -> f64 {
+        self.to.duration_since(self.from).as_secs_f64()
+    }
+
+    /// What lasts is told by its beginning: its length is another one when the sentence is read.
+    fn words(&self, now: Timestamp) -> String {
+        if self.to >= now {
+            return format!("{} since {}", self.what, clock(self.from));
+        }
+        format!("{} for {}", self.what, human::duration(self.to.duration_since(self.from)))
+    }
+}
+
+impl MomentLine {
+    fn new(moment: &Moment) -> Self {
+        let is = |words: &str| moment.what.contains(words);
+        let class = match () {
+            () if is("paused") => "paused",
+            () if is("aborted") || is("Aborted") => "degraded",
+            () if is("ended") => "healthy",
+            () if is("began") => "progressing",
+            () => "other",
+        };
+        Self {
+            class,
+            what: sentence(&moment.what),
+            when: moment.when.clone(),
+            at: moment.at,
+            clock: clock(moment.at),
+            ahead: moment.ahead,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).expect("a time")
+    }
+
+    fn of(began: i64, pausing: Option<i64>, paused: i64, finished: Option<i64>) -> RolloutDuration {
+        RolloutDuration {
+            rollout_started_at: Some(Time(at(began))),
+            manual_pause_started_at: pausing.map(|second| Time(at(second))),
+            total_manual_pause_duration_seconds: Some(paused),
+            finished_at: finished.map(|second| Time(at(second))),
+            ..RolloutDuration::default()
+        }
+    }
+
+    fn words(duration: &RolloutDuration, leaving: Option<i64>, now: i64) -> Vec<String> {
+        parts(duration, leaving.map(at), at(now)).iter().map(|part| part.words(at(now))).collect()
+    }
+
+    #[test]
+    fn an_update_in_its_pause_has_started_and_waits() {
+        assert_eq!(
+            words(&of(0, Some(10), 0, None), None, 40),
+            ["starting up for 10s", "waiting for a person since 00:00:10"]
+        );
+    }
+
+    #[test]
+    fn a_promoted_update_keeps_the_old_version_for_a_while() {
+        let promoted = of(0, None, 30, Some(40));
+        let then =
+            ["starting up for 10s", "waiting for a person for 30s", "old version kept warm since 00:00:40"];
+        assert_eq!(words(&promoted, Some(60), 50), then);
+        assert_eq!(now_mark(&parts(&promoted, Some(at(60)), at(50)), at(50)).as_deref(), Some("83.33"));
+        assert_eq!(words(&promoted, None, 100)[2], "done since 00:00:40");
+    }
+
+    #[test]
+    fn times_that_contradict_each_other_draw_no_backward_part() {
+        for (duration, now) in [
+            (of(100, Some(10), 0, None), 50),
+            (of(100, None, 9_999, Some(120)), 130),
+            (of(100, None, -5, Some(90)), 80),
+        ] {
+            let parts = parts(&duration, Some(at(1)), at(now));
+            assert!(parts.iter().all(|part| part.to > part.from), "{parts:?}");
+            assert!(segments(&parts, at(now)).iter().all(|segment| !segment.x.contains("NaN")));
+        }
+        assert_eq!(parts(&RolloutDuration::default(), None, at(0)), []);
+    }
+}
