@@ -1,24 +1,49 @@
 //! For wide screens: Services, ReplicaSets and pods from left to right.
 
 use super::{
-    Flow, Subject,
+    Flow, SetNode, Subject,
     layout::{self, Drawing, Line, ServiceBox, SetBox, Tray},
 };
 
 const WIDTH: i32 = 1000;
 const SERVICE_WIDTH: i32 = 264;
 const SERVICE_HEIGHT: i32 = 78;
-const SET_X: i32 = 384;
 const SET_WIDTH: i32 = 324;
 const SET_HEIGHT: i32 = 108;
-const PODS_X: i32 = 752;
 const GAP: i32 = 26;
 const MARGIN: i32 = 4;
+const POD_SIZE: i32 = 33;
+const POD_GAP: i32 = 9;
+const COLUMNS_MAX: usize = 6;
 
-const TRAY: Tray = Tray { x: PODS_X, y: 0, columns: 6, size: 33, gap: 9 };
+/// Where the columns stand: the fewer pods there are, the more room the lines have.
+#[derive(Clone, Copy)]
+struct Columns {
+    set_x: i32,
+    pods_x: i32,
+    /// Pods side by side.
+    columns: usize,
+}
+
+impl Columns {
+    /// With 6 pods side by side 161 units are left for lines: 97 before the ReplicaSets and 64 behind them.
+    fn of(subject: &Subject) -> Self {
+        let cells = |set: &SetNode| set.pods.len() + usize::from(set.pods_more > 0);
+        let columns = subject.sets.iter().map(cells).max().unwrap_or_default().clamp(1, COLUMNS_MAX);
+        let pods_width = i32::try_from(columns).unwrap_or(1) * (POD_SIZE + POD_GAP) - POD_GAP;
+        let room = WIDTH - 2 * MARGIN - SERVICE_WIDTH - SET_WIDTH - pods_width;
+        let set_x = MARGIN + SERVICE_WIDTH + room * 3 / 5;
+        Self { set_x, pods_x: WIDTH - MARGIN - pods_width, columns }
+    }
+
+    fn tray(self, y: i32) -> Tray {
+        Tray { x: self.pods_x, y, columns: self.columns, size: POD_SIZE, gap: POD_GAP }
+    }
+}
 
 pub(super) fn draw(subject: &Subject) -> Drawing {
-    let sets = place_sets(subject);
+    let columns = Columns::of(subject);
+    let sets = place_sets(subject, columns);
     let services = place_services(subject, &sets);
     let sets_end = sets.last().map_or(0, |set| set.y + set.height);
     let services_end = services.last().map_or(0, |service| service.y + service.height);
@@ -30,7 +55,7 @@ pub(super) fn draw(subject: &Subject) -> Drawing {
             .iter()
             .zip(&sets)
             .enumerate()
-            .filter_map(|(index, (_, set))| pods_line(subject, index, set)),
+            .filter_map(|(index, (_, set))| pods_line(subject, index, set, columns)),
     );
     Drawing {
         class: "wide",
@@ -42,15 +67,15 @@ pub(super) fn draw(subject: &Subject) -> Drawing {
     }
 }
 
-fn place_sets(subject: &Subject) -> Vec<SetBox> {
+fn place_sets(subject: &Subject, columns: Columns) -> Vec<SetBox> {
     let mut y = MARGIN;
-    let place = |set: &super::SetNode| {
-        let pods_height = TRAY.height(TRAY.rows(set));
+    let place = |set: &SetNode| {
+        let pods_height = columns.tray(0).height(columns.tray(0).rows(set));
         let height = SET_HEIGHT.max(pods_height);
-        let tray = Tray { y: y + (height - pods_height) / 2, ..TRAY };
+        let tray = columns.tray(y + (height - pods_height) / 2);
         let (pods, more) = tray.place(set);
         let set_box = SetBox {
-            x: SET_X,
+            x: columns.set_x,
             y: y + (height - SET_HEIGHT) / 2,
             width: SET_WIDTH,
             height: SET_HEIGHT,
@@ -62,13 +87,13 @@ fn place_sets(subject: &Subject) -> Vec<SetBox> {
             image: crate::pages::words::cut(&set.image_short, 34),
             image_full: set.image.clone(),
             status: set.status.clone(),
-            tags: layout::tags(set, SET_X + 16),
+            tags: layout::tags(set, columns.set_x + 16),
             pods,
             more,
             ring: set
                 .leaving
                 .as_ref()
-                .map(|l| layout::ring(l, SET_X + SET_WIDTH - 26, y + (height - SET_HEIGHT) / 2 + 84)),
+                .map(|l| layout::ring(l, columns.set_x + SET_WIDTH - 26, y + (height - SET_HEIGHT) / 2 + 84)),
         };
         y += height + GAP;
         set_box
@@ -125,11 +150,11 @@ fn spread(position: usize, count: usize) -> i32 {
     (2 * position - (count - 1)) * 17
 }
 
-fn pods_line(subject: &Subject, index: usize, set: &SetBox) -> Option<Line> {
+fn pods_line(subject: &Subject, index: usize, set: &SetBox, columns: Columns) -> Option<Line> {
     set.pods.first()?;
     let flows = subject.flows.iter().filter(|flow| flow.set == index && !flow.dry);
     let class = flows.map(|flow| flow.class).min();
-    let (x1, x2, y) = (set.x + set.width, PODS_X - 10, set.y + set.height / 2);
+    let (x1, x2, y) = (set.x + set.width, columns.pods_x - 10, set.y + set.height / 2);
     Some(Line {
         path: format!("M{x1} {y}H{x2}"),
         class: class.map_or("flow idle".to_owned(), |class| format!("flow {class}")),

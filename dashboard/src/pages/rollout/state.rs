@@ -99,7 +99,8 @@ fn asks(page: &Page<'_>, rollout: &Rollout) -> Vec<Ask> {
             }
             _ => format!("Lets {newest} take its next step."),
         };
-        asks.push(page.ask(Verb::Promote, "Promote", effect, "first"));
+        let class = if waiting { "first" } else { "" };
+        asks.push(page.ask(Verb::Promote, "Promote", effect, class));
     }
     if actions.promote_full.possible {
         let effect = format!("Promotes {newest} without pauses and analysis.");
