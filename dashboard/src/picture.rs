@@ -257,6 +257,3 @@ fn sentences(view: &RolloutView, subject: &Subject) -> Vec<String> {
     sentences.extend(leaving.map(|set| format!("Revision {} is about to be scaled down.", set.revision)));
     sentences
 }
-
-#[cfg(test)]
-mod tests;

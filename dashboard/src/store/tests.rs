@@ -19,7 +19,7 @@ fn rollout(name: &str, version: &str) -> DynamicObject {
 
 fn owned(kind: &str, name: &str, owner: &str) -> DynamicObject {
     object(json!({
-        "apiVersion": "v1", "kind": kind,
+        "apiVersion": if kind == "Pod" { "v1" } else { "apps/v1" }, "kind": kind,
         "metadata": {
             "namespace": "shop", "name": name, "uid": format!("uid-{name}"), "resourceVersion": "1",
             "ownerReferences": [{
@@ -48,6 +48,7 @@ fn shop() -> Store {
 #[test]
 fn a_pod_that_goes_touches_its_rollout_and_no_other() {
     let store = shop();
+    assert_eq!(store.scene(&key("web")).expect("web").pods.len(), 1);
     let before = store.rollouts(None);
     store.apply(Kind::Pods, Event::Delete(owned("Pod", "web-1-a", "web-1")));
     let after = store.rollouts(None);

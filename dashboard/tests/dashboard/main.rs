@@ -1,0 +1,8 @@
+//! The dashboard through its router, over the embedded API server: no sockets, no waiting.
+
+mod actions;
+mod guard;
+mod live;
+mod pages;
+mod serve;
+mod world;
