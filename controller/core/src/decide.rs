@@ -64,7 +64,10 @@ fn pipeline(observed: &Observed, now: Timestamp) -> Result<Decision, BTreeSet<Fr
         Identity::Known(known) => Some(known),
         Identity::New => None,
         Identity::Ask(fresh) => return Err(BTreeSet::from([fresh])),
-        Identity::Refused(refusal) => return Ok(refused(observed, &seen, refusal, stamp)),
+        Identity::Refused(refusal) => {
+            let hash = identity::pod_template_hash(valid.template, seen.collision_count.unwrap_or(0));
+            return Ok(refused(observed, &seen, refusal, &hash, stamp));
+        }
     };
     let mut collision_count = seen.collision_count;
     if current.is_none() {
@@ -77,7 +80,7 @@ fn pipeline(observed: &Observed, now: Timestamp) -> Result<Decision, BTreeSet<Fr
                 }
                 collision_count = Some(collision_count.unwrap_or(0).saturating_add(1));
             }
-            Some(refusal) => return Ok(refused(observed, &seen, refusal, stamp)),
+            Some(refusal) => return Ok(refused(observed, &seen, refusal, &hash, stamp)),
             None => {}
         }
     }
@@ -222,12 +225,18 @@ fn creation_refused<'a>(observed: &'a Observed, hash: &str) -> Option<&'a Refusa
 }
 
 /// The API server refused the ReplicaSet: for its template, which the user must correct, or for a passing reason.
-fn refused(observed: &Observed, seen: &RolloutStatus, refusal: &Refusal, stamp: Timestamp) -> Decision {
+fn refused(
+    observed: &Observed,
+    seen: &RolloutStatus,
+    refusal: &Refusal,
+    hash: &str,
+    stamp: Timestamp,
+) -> Decision {
     if matches!(refusal.code, 400 | 413 | 422) {
         return invalid(observed, seen, &FieldError::refused_template(refusal), stamp);
     }
-    let name = refusal.what.rsplit(' ').next().unwrap_or_default();
-    let message = format!("Failed to create new replica set \"{name}\": {}", refusal.message);
+    let name = observed.name();
+    let message = format!("Failed to create new replica set \"{name}-{hash}\": {}", refusal.message);
     let mut conditions = Conditions::of(seen);
     let is_news = conditions.put("Progressing", "False", "ReplicaSetCreateError", &message, stamp);
     let mut status = seen.clone();

@@ -238,7 +238,8 @@ impl<'a> World<'a> {
             && self.seen.controller_pause == Some(true)
             && self.seen.pause_conditions.as_ref().is_none_or(Vec::is_empty);
         let warm = self.observed.owned_with_hash(hash).is_some_and(|seen| {
-            seen.replicas_wanted > 0 && (seen.formerly_stable() || self.left_by_switch(hash))
+            seen.replicas_wanted > 0
+                && (seen.formerly_stable() || names_as_left(&self.seen, hash, "Switching"))
         });
         ensure(initial || full || cleared || warm || self.is_approved(hash), Rule::R3, || {
             format!("{what}: nobody approved that version at its revision")
@@ -261,17 +262,19 @@ impl<'a> World<'a> {
         let (name, hash) = (&seen.name, self.hash(seen));
         let what = format!("take {name} from {} to {replicas} pods", seen.replicas_wanted);
         self.needs(&[Fresh::Rollout, Fresh::Services, Fresh::ReplicaSets], &what)?;
-        if replicas >= self.desired && replicas > 0 {
-            return Ok(());
-        }
         let active = self.selected.get(&self.active_service).map(String::as_str);
+        let is_current = self.decision.status.current_pod_hash.as_deref() == Some(hash);
         let is_recorded = self.recorded() == Some(hash) && self.just_left.is_empty();
         let is_stable = self.decision.status.stable_rs.as_deref() == Some(hash);
         let serves = active == Some(hash) || is_recorded || is_stable;
-        ensure(!serves || (replicas == self.desired && seen.replicas_wanted > replicas), Rule::R2, || {
+        // To what is desired, which may be nothing, is no loss; except for versions that are out of use and draining.
+        if replicas >= self.desired && seen.replicas_wanted > 0 && (replicas > 0 || serves || is_current) {
+            return Ok(());
+        }
+        ensure(!serves, Rule::R2, || {
             format!("{what}: it serves, or is the version to go back to; {} are desired", self.desired)
         })?;
-        if serves || (seen.replicas_wanted == 0 && seen.replicas == 0) {
+        if seen.replicas_wanted == 0 && seen.replicas == 0 {
             return Ok(());
         }
         let draining = self.just_left.iter().any(|left| left == hash)
@@ -297,7 +300,16 @@ impl<'a> World<'a> {
         let limit = blue_green.and_then(|strategy| strategy.scale_down_delay_revision_limit);
         let hash = self.hash(seen);
         let unproven = self.left_by_switch(hash) || self.just_left.iter().any(|left| left == hash);
-        limit.is_some() && !unproven
+        let has_use = |hash: &str| {
+            let status = &self.decision.status;
+            status.current_pod_hash.as_deref() == Some(hash) || status.stable_rs.as_deref() == Some(hash)
+        };
+        let younger = self.owned.values().filter(|other| {
+            let is_younger = (other.revision(), &other.name) > (seen.revision(), &seen.name);
+            other.replicas_wanted > 0 && is_younger && !has_use(self.hash(other))
+        });
+        let younger = younger.count();
+        limit.and_then(|limit| usize::try_from(limit).ok()).is_some_and(|limit| younger >= limit) && !unproven
     }
 
     /// R4.
@@ -337,13 +349,7 @@ impl<'a> World<'a> {
     /// Whether the last switch went away from this version, and its endpoints do not show that yet: neither by what was
     /// seen nor by what this decision has found out.
     fn left_by_switch(&self, hash: &str) -> bool {
-        let names = |condition: &&Condition| {
-            condition.type_ == keys::TRAFFIC_SWITCHED
-                && condition.status == "False"
-                && condition.message.split('\'').nth(3) == Some(hash)
-        };
-        self.decision.status.conditions.iter().flatten().any(|condition| names(&condition))
-            && self.seen.conditions.iter().flatten().any(|condition| names(&condition))
+        names_as_left(&self.decision.status, hash, "") && names_as_left(&self.seen, hash, "")
     }
 
     fn hash<'s>(&self, seen: &'s ReplicaSetSeen) -> &'s str {
@@ -355,6 +361,16 @@ impl<'a> World<'a> {
     }
 }
 
+/// Whether the condition TrafficSwitched says that this version is being left; for a reason that begins so.
+fn names_as_left(status: &RolloutStatus, hash: &str, reason: &str) -> bool {
+    let conditions = status.conditions.iter().flatten();
+    let mut unproven = conditions.filter(|it| it.type_ == keys::TRAFFIC_SWITCHED && it.status == "False");
+    unproven.any(|it| {
+        let is_meant = reason.is_empty() || it.reason == reason;
+        is_meant && it.message.split('\'').nth(3) == Some(hash)
+    })
+}
+
 fn ensure(holds: bool, rule: Rule, message: impl FnOnce() -> String) -> Result<(), Refused> {
     if holds { Ok(()) } else { refuse(rule, message()) }
 }
@@ -362,3 +378,6 @@ fn ensure(holds: bool, rule: Rule, message: impl FnOnce() -> String) -> Result<(
 fn refuse<T>(rule: Rule, message: String) -> Result<T, Refused> {
     Err(Refused { rule, message })
 }
+
+#[cfg(test)]
+mod tests;

@@ -24,6 +24,10 @@
 pub mod api;
 pub mod controllers;
 #[cfg(test)]
+mod peer;
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};

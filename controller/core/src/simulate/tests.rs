@@ -44,7 +44,7 @@ impl Cluster {
     }
 
     pub(crate) fn active(&self) -> &str {
-        self.services["app-active"].hash().unwrap_or_default()
+        self.services.get("app-active").and_then(ServiceSeen::hash).unwrap_or_default()
     }
 
     pub(crate) fn current(&self) -> String {

@@ -122,7 +122,8 @@ fn progressing(
     }
     if standing.works {
         let text = format!("ReplicaSet \"{name}\" has successfully progressed.");
-        conditions.set(type_, "True", "NewReplicaSetAvailable", &text, stamp);
+        // By message too: a promotion within one pass leaves reason and status as they were, for another ReplicaSet.
+        conditions.put(type_, "True", "NewReplicaSetAvailable", &text, stamp);
         return None;
     }
     let reason = conditions.reason(type_);

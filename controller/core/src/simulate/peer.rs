@@ -1,0 +1,328 @@
+//! The peer's recordings (Argo Rollouts 9f8d111): taking over at each step changes nothing, and playing the same steps
+//! gives the same phases, conditions, selectors, status fields and events. Differences are listed, with their reason,
+//! in `docs/compatibility.md`.
+
+use std::fs;
+use std::path::PathBuf;
+
+use serde_json::json;
+use verdigris_crds::{Rollout, RolloutStatus, keys};
+
+use super::tests::shop;
+use super::*;
+
+const SCENARIOS: [&str; 9] = [
+    "manual",
+    "auto",
+    "seconds",
+    "abort",
+    "full",
+    "update-in-update",
+    "invalid",
+    "crash",
+    "scale-while-paused",
+];
+
+fn folder(scenario: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/peer").join(scenario)
+}
+
+/// The steps of a scenario, in order: name and objects.
+fn steps(scenario: &str) -> Vec<(String, Value)> {
+    let mut steps: Vec<_> = fs::read_dir(folder(scenario))
+        .expect("the recordings")
+        .map(|entry| entry.expect("a file").path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "json"))
+        .map(|path| {
+            let name = path.file_stem().expect("a name").to_string_lossy().into_owned();
+            (name, serde_json::from_slice(&fs::read(&path).expect("a file")).expect("JSON"))
+        })
+        .collect();
+    steps.sort_by(|left, right| left.0.cmp(&right.0));
+    steps
+}
+
+fn strings(value: Option<&Value>) -> BTreeMap<String, String> {
+    let fields = value.and_then(Value::as_object).into_iter().flatten();
+    fields.filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned()))).collect()
+}
+
+fn text(object: &Value, path: &str) -> String {
+    object.pointer(path).and_then(Value::as_str).unwrap_or_default().to_owned()
+}
+
+fn number(object: &Value, path: &str) -> i64 {
+    object.pointer(path).and_then(Value::as_i64).unwrap_or(0)
+}
+
+/// The cluster as it was at a step, with pods as the counts say, a second after the last time in the status.
+fn recorded(step: &Value) -> Cluster {
+    let rollout: Rollout = serde_json::from_value(step["rollout"].clone()).expect("a Rollout");
+    let mut now = Timestamp::from_second(0).expect("a time");
+    latest(&step["rollout"]["status"], &mut now);
+    let never_ready = "-error".to_owned();
+    let settings = Settings { ready_after_seconds: 0, never_ready, ..Settings::default() };
+    let mut cluster = Cluster::new(rollout, after(now, 1), settings);
+    for object in step["replicasets"].as_array().into_iter().flatten() {
+        let name = text(object, "/metadata/name");
+        let count = |path: &str| i32::try_from(number(object, path)).expect("a count");
+        let seen = ReplicaSetSeen {
+            name: name.clone(),
+            uid: text(object, "/metadata/uid"),
+            resource_version: text(object, "/metadata/resourceVersion"),
+            generation: number(object, "/metadata/generation"),
+            created: text(object, "/metadata/creationTimestamp").parse().expect("a time"),
+            controller_uid: Some(text(object, "/metadata/ownerReferences/0/uid")),
+            labels: strings(object.pointer("/metadata/labels")),
+            annotations: strings(object.pointer("/metadata/annotations")),
+            replicas_wanted: count("/spec/replicas"),
+            observed_generation: number(object, "/status/observedGeneration"),
+            replicas: count("/status/replicas"),
+            ready_replicas: count("/status/readyReplicas"),
+            available_replicas: count("/status/availableReplicas"),
+            ..ReplicaSetSeen::default()
+        };
+        cluster.templates.insert(name.clone(), object["spec"]["template"].clone());
+        cluster.replica_sets.insert(name, seen);
+    }
+    for object in step["services"].as_array().into_iter().flatten() {
+        let name = text(object, "/metadata/name");
+        let service = ServiceSeen {
+            name: name.clone(),
+            uid: text(object, "/metadata/uid"),
+            resource_version: text(object, "/metadata/resourceVersion"),
+            selector: strings(object.pointer("/spec/selector")),
+            managed_by: strings(object.pointer("/metadata/annotations")).get(keys::MANAGED_BY).cloned(),
+        };
+        cluster.services.insert(name, service);
+    }
+    cluster.act();
+    cluster
+}
+
+fn latest(value: &Value, now: &mut Timestamp) {
+    match value {
+        Value::String(text) => {
+            if let Ok(time) = text.parse::<Timestamp>() {
+                *now = (*now).max(time);
+            }
+        }
+        Value::Array(items) => items.iter().for_each(|item| latest(item, now)),
+        Value::Object(fields) => fields.values().for_each(|field| latest(field, now)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+#[test]
+fn taking_over_at_any_step_writes_nothing_but_status() {
+    for scenario in SCENARIOS {
+        for (name, step) in steps(scenario) {
+            let mut cluster = recorded(&step);
+            let seen = cluster.rollout.status.clone();
+            cluster.settle().expect("safe and at rest");
+            let writes: Vec<_> =
+                cluster.log.iter().filter(|(_, entry)| matches!(entry, Entry::Write(_))).collect();
+            assert!(writes.is_empty(), "{scenario}/{name}: {writes:?}");
+            if scenario != "invalid" {
+                assert_eq!(cluster.rollout.status, seen, "{scenario}/{name}");
+            }
+        }
+    }
+}
+
+/// Hashes become the image they stand for, times go, and conditions are listed by type: what is left must be equal.
+fn comparable(rollout: &Value, images: &BTreeMap<String, String>) -> Value {
+    let mut status = rollout["status"].clone();
+    let mut conditions: Vec<Value> = status["conditions"].as_array().cloned().unwrap_or_default();
+    conditions.retain(|condition| !text(condition, "/type").starts_with(keys::OWN_PREFIX));
+    conditions.sort_by_key(|condition| text(condition, "/type"));
+    status["conditions"] = Value::Array(conditions);
+    // The peer's own writes change the generation, because its types add fields on the way; ours do not.
+    status["observedGeneration"] = Value::Null;
+    forget_times(&mut status);
+    let mut text = status.to_string();
+    for (hash, image) in images {
+        text = text.replace(hash, image);
+    }
+    serde_json::from_str(&text).expect("JSON")
+}
+
+fn forget_times(value: &mut Value) {
+    match value {
+        Value::String(text) if text.parse::<Timestamp>().is_ok() => *value = json!("a time"),
+        Value::Array(items) => items.iter_mut().for_each(forget_times),
+        Value::Object(fields) => {
+            fields.remove("totalManualPauseDurationSeconds");
+            fields.values_mut().for_each(forget_times);
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+fn images<'a>(templates: impl Iterator<Item = (&'a str, &'a Value)>) -> BTreeMap<String, String> {
+    templates
+        .map(|(name, template)| {
+            let image = template.pointer("/spec/containers/0/image").and_then(Value::as_str);
+            let hash = name.strip_prefix("app-").unwrap_or(name);
+            (hash.to_owned(), image.unwrap_or_default().to_owned())
+        })
+        .collect()
+}
+
+fn peer_images(step: &Value) -> BTreeMap<String, String> {
+    let sets = step["replicasets"].as_array().cloned().unwrap_or_default();
+    let named: Vec<(String, Value)> =
+        sets.iter().map(|set| (text(set, "/metadata/name"), set["spec"]["template"].clone())).collect();
+    images(named.iter().map(|(name, template)| (name.as_str(), template)))
+}
+
+fn our_images(cluster: &Cluster) -> BTreeMap<String, String> {
+    images(cluster.templates.iter().map(|(name, template)| (name.as_str(), template)))
+}
+
+/// ReplicaSets by image: size, and the annotations that both controllers write.
+fn peer_sets(step: &Value) -> BTreeMap<String, (i64, BTreeMap<String, String>)> {
+    let sets = step["replicasets"].as_array().cloned().unwrap_or_default();
+    sets.iter()
+        .map(|set| {
+            let image = text(set, "/spec/template/spec/containers/0/image");
+            let annotations = without_times(strings(set.pointer("/metadata/annotations")));
+            (image, (number(set, "/spec/replicas"), annotations))
+        })
+        .collect()
+}
+
+fn our_sets(cluster: &Cluster) -> BTreeMap<String, (i64, BTreeMap<String, String>)> {
+    let images = our_images(cluster);
+    cluster
+        .replica_sets
+        .values()
+        .map(|seen| {
+            let image = seen.hash("app").and_then(|hash| images.get(hash)).cloned().unwrap_or_default();
+            let mut annotations = without_times(seen.annotations.clone());
+            annotations.retain(|key, _| !key.starts_with(keys::OWN_PREFIX));
+            (image, (i64::from(seen.replicas_wanted), annotations))
+        })
+        .collect()
+}
+
+fn without_times(mut annotations: BTreeMap<String, String>) -> BTreeMap<String, String> {
+    if let Some(deadline) = annotations.get_mut(keys::SCALE_DOWN_DEADLINE) {
+        *deadline = "a time".to_owned();
+    }
+    annotations
+}
+
+/// What a user does before a step, by the step's name after its number.
+fn act(cluster: &mut Cluster, scenario: &str, step: &str) {
+    let promote = |status: &mut RolloutStatus| status.pause_conditions = None;
+    match (scenario, step.get(..2).unwrap_or_default()) {
+        ("crash", "02") => cluster.set_image("example/app:2-error"),
+        ("invalid", "02") => {
+            cluster.add_service("app-active");
+            cluster.add_service("app-preview");
+        }
+        (_, "02") => cluster.set_image("example/app:2"),
+        ("manual", "03" | "06") | ("update-in-update", "05") | ("scale-while-paused", "04") => {
+            cluster.steer(promote);
+        }
+        ("scale-while-paused", "03") => cluster.edit(|rollout| rollout.spec.replicas = Some(4)),
+        ("manual", "05") | ("auto", "03") | ("abort", "06") => {
+            if scenario == "abort" {
+                cluster.steer(|status| status.abort = Some(true));
+                cluster.run(2).expect("the second abort");
+            }
+            cluster.set_image("example/app:1");
+        }
+        ("abort", "03") => cluster.steer(|status| status.abort = Some(true)),
+        ("abort", "05") => cluster.steer(|status| status.abort = Some(false)),
+        ("full", "03") => cluster.steer(|status| status.promote_full = Some(true)),
+        ("update-in-update" | "crash", "03") => cluster.set_image("example/app:3"),
+        _ => {}
+    }
+}
+
+/// How long the recording waited before it looked.
+fn wait(scenario: &str, step: &str) -> i64 {
+    match (scenario, step.get(..2).unwrap_or_default()) {
+        ("manual" | "abort", "04") => 8,
+        ("seconds", "03") | ("update-in-update", "04") => 7,
+        ("crash", "02") => 5,
+        _ => 2,
+    }
+}
+
+fn play(scenario: &str) -> Cluster {
+    let strategy = match scenario {
+        "auto" => json!({"autoPromotionEnabled": null, "scaleDownDelaySeconds": 30}),
+        "seconds" => {
+            json!({"autoPromotionEnabled": null, "autoPromotionSeconds": 6, "scaleDownDelaySeconds": 5})
+        }
+        "abort" => json!({"abortScaleDownDelaySeconds": 5}),
+        _ => json!({}),
+    };
+    let mut cluster = shop(&strategy);
+    cluster.settings.ready_after_seconds = 0;
+    cluster.settings.never_ready = "-error".to_owned();
+    if scenario == "crash" {
+        cluster.edit(|rollout| rollout.spec.progress_deadline_seconds = Some(4));
+    }
+    if scenario == "invalid" {
+        cluster.services.clear();
+    }
+    cluster
+}
+
+#[test]
+fn playing_the_scenarios_gives_the_peers_states() {
+    for scenario in SCENARIOS {
+        let mut cluster = play(scenario);
+        for (name, step) in steps(scenario) {
+            act(&mut cluster, scenario, &name);
+            cluster.run(wait(scenario, &name)).expect("safe and at rest");
+            if (scenario, name.as_str()) == ("invalid", "01-no-active-service") {
+                let message = text(&step["rollout"], "/status/message");
+                assert!(cluster.phase().1.starts_with(&message), "{}", cluster.phase().1);
+                continue;
+            }
+            let ours = serde_json::to_value(&cluster.rollout).expect("JSON");
+            let (ours, theirs) =
+                (comparable(&ours, &our_images(&cluster)), comparable(&step["rollout"], &peer_images(&step)));
+            let show = |value: &Value| serde_json::to_string_pretty(value).expect("JSON");
+            assert_eq!(show(&ours), show(&theirs), "{scenario}/{name}");
+            assert_eq!(our_sets(&cluster), peer_sets(&step), "{scenario}/{name}");
+        }
+    }
+}
+
+#[test]
+fn playing_the_scenarios_tells_the_peers_events() {
+    for scenario in SCENARIOS {
+        let mut cluster = play(scenario);
+        let mut peers = BTreeMap::new();
+        for (name, step) in steps(scenario) {
+            act(&mut cluster, scenario, &name);
+            cluster.run(wait(scenario, &name)).expect("safe and at rest");
+            peers.extend(peer_images(&step));
+        }
+        let named = |text: &str, images: &BTreeMap<String, String>| {
+            images.iter().fold(text.to_owned(), |text, (hash, image)| text.replace(hash, image))
+        };
+        let images = our_images(&cluster);
+        let mut ours: Vec<String> = cluster.events().iter().map(|text| named(text, &images)).collect();
+        let file = fs::read_to_string(folder(scenario).join("events.txt")).expect("events");
+        let mut theirs = Vec::new();
+        for line in file.lines().filter(|line| !line.contains("RolloutAddedToInformer")) {
+            let (head, message) = line.split_once(": ").expect("a message");
+            let mut words = head.split(' ');
+            let reason = words.nth(1).expect("a reason");
+            let times: usize =
+                head.rsplit_once(" x").and_then(|(_, times)| times.parse().ok()).expect("a count");
+            let event = named(&format!("{reason} {message}"), &peers);
+            theirs.extend(std::iter::repeat_n(event, times));
+        }
+        ours.sort();
+        theirs.sort();
+        assert_eq!(ours, theirs, "{scenario}");
+    }
+}

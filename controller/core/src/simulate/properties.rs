@@ -1,0 +1,384 @@
+//! What holds in every state that users, crashes and a faulty cluster can lead to.
+
+use proptest::prelude::*;
+use proptest::sample::Index;
+use proptest::strategy::ValueTree;
+use serde_json::json;
+use verdigris_crds::keys;
+
+use super::tests::shop;
+use super::*;
+use crate::approval::Approval;
+
+/// Something that users or the world do.
+#[derive(Clone, Debug)]
+enum Action {
+    Image(&'static str),
+    /// A new image, and time for its pods.
+    Update(&'static str),
+    /// An approval of the current version, and time for the switch.
+    Promote,
+    DropService(&'static str),
+    ClearPause,
+    Approve {
+        stale: bool,
+    },
+    PromoteFull,
+    Abort,
+    Retry,
+    Scale(i32),
+    Pause(bool),
+    Strategy(&'static str),
+    /// Somebody edits a Service: `None` strips the hash, `Some` points it at some ReplicaSet.
+    Selector(&'static str, Option<Index>),
+    NewService(&'static str),
+    BreakPods(Index, usize),
+    DeleteSet(Index),
+    StripAnnotation(Index, &'static str),
+    LoseStatus,
+    Endpoints {
+        readable: bool,
+        follow: bool,
+    },
+    /// The controller dies after so many writes of a pass.
+    Crash(usize),
+    Wait(i64),
+}
+
+const STRATEGIES: [&str; 7] = [
+    r#"{}"#,
+    r#"{"autoPromotionEnabled": null}"#,
+    r#"{"autoPromotionEnabled": null, "autoPromotionSeconds": 20}"#,
+    r#"{"scaleDownDelaySeconds": 0, "abortScaleDownDelaySeconds": 0}"#,
+    r#"{"scaleDownDelayRevisionLimit": 1, "previewService": null}"#,
+    r#"{"scaleDownDelayRevisionLimit": 0, "abortScaleDownDelaySeconds": 3}"#,
+    r#"{"prePromotionAnalysis": {"templates": []}}"#,
+];
+
+fn action() -> impl Strategy<Value = Action> {
+    let index = any::<Index>;
+    let image =
+        || prop::sample::select(vec!["example/app:1", "example/app:2", "example/app:3", "example/app:bad"]);
+    let wait = prop::sample::select(vec![0, 1, 3, 7, 31, 40, 65, 90, 650]);
+    let service = || prop::sample::select(vec!["app-active", "app-preview"]);
+    let annotation = prop::sample::select(vec![
+        keys::TEMPLATE_SHA256,
+        keys::REVISION,
+        keys::SCALE_DOWN_DEADLINE,
+        keys::DESIRED_REPLICAS,
+        keys::FORMERLY_STABLE,
+    ]);
+    prop_oneof![
+        4 => image().prop_map(Action::Image),
+        14 => image().prop_map(Action::Update),
+        10 => Just(Action::Promote),
+        3 => Just(Action::ClearPause),
+        3 => any::<bool>().prop_map(|stale| Action::Approve { stale }),
+        1 => Just(Action::PromoteFull),
+        3 => Just(Action::Abort),
+        2 => Just(Action::Retry),
+        2 => (0..4_i32).prop_map(Action::Scale),
+        2 => any::<bool>().prop_map(Action::Pause),
+        1 => prop::sample::select(STRATEGIES.to_vec()).prop_map(Action::Strategy),
+        2 => (service(), prop::option::of(index())).prop_map(|(name, at)| Action::Selector(name, at)),
+        1 => service().prop_map(Action::NewService),
+        2 => (index(), 0..4_usize).prop_map(|(at, broken)| Action::BreakPods(at, broken)),
+        1 => index().prop_map(Action::DeleteSet),
+        1 => (index(), annotation).prop_map(|(at, key)| Action::StripAnnotation(at, key)),
+        1 => Just(Action::LoseStatus),
+        4 => (any::<bool>(), any::<bool>())
+            .prop_map(|(readable, follow)| Action::Endpoints { readable, follow }),
+        3 => (0..4_usize).prop_map(Action::Crash),
+        1 => service().prop_map(Action::DropService),
+        8 => wait.prop_map(Action::Wait),
+    ]
+}
+
+fn some_set(cluster: &Cluster, at: Index) -> Option<String> {
+    let names: Vec<&String> = cluster.replica_sets.keys().collect();
+    (!names.is_empty()).then(|| at.get(&names).to_string())
+}
+
+fn carry_out(cluster: &mut Cluster, action: &Action) -> Result<(), Stopped> {
+    match action {
+        Action::Image(image) => cluster.set_image(image),
+        Action::Update(image) => {
+            cluster.set_image(image);
+            cluster.run(4)?;
+        }
+        Action::Promote => {
+            approve(cluster, false);
+            cluster.run(1)?;
+        }
+        Action::DropService(name) => {
+            cluster.services.remove(*name);
+        }
+        Action::ClearPause => cluster.promote(),
+        Action::Approve { stale } => approve(cluster, *stale),
+        Action::PromoteFull => cluster.steer(|status| status.promote_full = Some(true)),
+        Action::Abort => cluster.steer(|status| status.abort = Some(true)),
+        Action::Retry => cluster.steer(|status| status.abort = Some(false)),
+        Action::Scale(replicas) => cluster.edit(|rollout| rollout.spec.replicas = Some(*replicas)),
+        Action::Pause(paused) => cluster.edit(|rollout| rollout.spec.paused = Some(*paused)),
+        Action::Strategy(text) => {
+            let other = shop(&serde_json::from_str(text).expect("JSON")).rollout.spec.strategy;
+            cluster.edit(|rollout| rollout.spec.strategy = other);
+        }
+        Action::Selector(name, at) => {
+            let set = at.and_then(|at| some_set(cluster, at));
+            let hash = set.and_then(|set| cluster.replica_sets[&set].hash("app").map(str::to_owned));
+            let version = cluster.next_version();
+            let Some(service) = cluster.services.get_mut(*name) else { return Ok(()) };
+            service.selector.remove(keys::POD_TEMPLATE_HASH);
+            service.selector.extend(hash.map(|hash| (keys::POD_TEMPLATE_HASH.to_owned(), hash)));
+            service.resource_version = version;
+        }
+        Action::NewService(name) => cluster.add_service(name),
+        Action::BreakPods(at, broken) => {
+            if let Some(set) = some_set(cluster, *at) {
+                cluster.break_pods(&set, *broken);
+            }
+        }
+        Action::DeleteSet(at) => {
+            if let Some(set) = some_set(cluster, *at) {
+                cluster.replica_sets.remove(&set);
+                cluster.templates.remove(&set);
+                cluster.pods.remove(&set);
+            }
+        }
+        Action::StripAnnotation(at, key) => {
+            if let Some(set) = some_set(cluster, *at) {
+                let version = cluster.next_version();
+                let seen = cluster.replica_sets.get_mut(&set).expect("a ReplicaSet");
+                seen.annotations.remove(*key);
+                seen.resource_version = version;
+            }
+        }
+        Action::LoseStatus => cluster.rollout.status = None,
+        Action::Endpoints { readable, follow } => {
+            cluster.settings.endpoints_readable = *readable;
+            cluster.settings.endpoints_follow = *follow;
+        }
+        Action::Crash(writes) => {
+            let (_, decision) = cluster.decide()?;
+            cluster.carry_out_some(decision, *writes);
+        }
+        Action::Wait(seconds) => cluster.run(*seconds)?,
+    }
+    Ok(())
+}
+
+fn approve(cluster: &mut Cluster, stale: bool) {
+    let hash = cluster.current();
+    let revision = cluster.replica_sets.values().find(|seen| seen.hash("app") == Some(&hash));
+    let revision = revision.map_or(0, ReplicaSetSeen::revision) + u64::from(stale);
+    let approval = Approval {
+        hash,
+        revision: Some(revision),
+        user: Some("anna".into()),
+        at: Some(cluster.now),
+        by: "test".into(),
+    };
+    cluster.annotate(BTreeMap::from([(keys::APPROVAL.to_owned(), Some(approval.to_annotation()))]));
+}
+
+/// Plays the actions; after some of them the controller gets to rest, after others the next comes too soon.
+fn played(strategy: &str, actions: &[(Action, bool)]) -> Result<Cluster, TestCaseError> {
+    let mut cluster = shop(&serde_json::from_str(strategy).expect("JSON"));
+    cluster.run(5).map_err(|stopped| TestCaseError::fail(stopped.to_string()))?;
+    for (action, rest) in actions {
+        let result = carry_out(&mut cluster, action);
+        let result = result.and_then(|()| if *rest { cluster.settle().map(|_| ()) } else { Ok(()) });
+        result.map_err(|stopped| TestCaseError::fail(format!("{action:?}: {stopped}")))?;
+    }
+    Ok(cluster)
+}
+
+fn histories() -> impl Strategy<Value = (&'static str, Vec<(Action, bool)>)> {
+    let strategy = prop::sample::select(STRATEGIES.to_vec());
+    (strategy, prop::collection::vec((action(), prop::bool::weighted(0.8)), 0..16))
+}
+
+fn settled(cluster: &mut Cluster) -> Result<Option<Timestamp>, TestCaseError> {
+    cluster.settle().map_err(|stopped| TestCaseError::fail(stopped.to_string()))
+}
+
+/// Faults end, and time passes.
+fn fair(mut cluster: Cluster, seconds: i64) -> Result<Cluster, TestCaseError> {
+    cluster.settings = Settings { never_ready: String::new(), ..Settings::default() };
+    let sets: Vec<String> = cluster.replica_sets.keys().cloned().collect();
+    for set in sets {
+        cluster.break_pods(&set, 0);
+    }
+    cluster.edit(|rollout| rollout.spec.paused = None);
+    for name in ["app-active", "app-preview"] {
+        if !cluster.services.contains_key(name) {
+            cluster.add_service(name);
+        }
+    }
+    cluster.run(seconds).map_err(|stopped| TestCaseError::fail(stopped.to_string()))?;
+    Ok(cluster)
+}
+
+/// Pods of what the active Service selects never go below what is desired by a write of ours, and no write changes
+/// nothing: the safety kernel and `settle` check the rest.
+fn is_quiet_and_safe(cluster: &Cluster) -> Result<(), TestCaseError> {
+    let (observed, decision) =
+        cluster.decide().map_err(|refused| TestCaseError::fail(refused.to_string()))?;
+    prop_assert!(decision.writes.is_empty(), "{:?}", decision.writes);
+    prop_assert!(decision.events.is_empty(), "{:?}", decision.events);
+    prop_assert_eq!(Some(&decision.status), observed.rollout.status.as_ref());
+    let templates: BTreeSet<_> = cluster.templates.values().map(without_hash).collect();
+    prop_assert_eq!(templates.len(), cluster.templates.len(), "two ReplicaSets for one template");
+    Ok(())
+}
+
+fn without_hash(template: &Value) -> String {
+    let mut template = template.clone();
+    if let Some(labels) = template.pointer_mut("/metadata/labels").and_then(Value::as_object_mut) {
+        labels.remove(keys::POD_TEMPLATE_HASH);
+    }
+    template.to_string()
+}
+
+/// `PROPTEST_CASES` asks for more cases than the few that every run can afford.
+fn config() -> ProptestConfig {
+    let cases = std::env::var("PROPTEST_CASES").ok().and_then(|text| text.parse().ok()).unwrap_or(60);
+    ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
+}
+
+/// The histories are worth something only if they reach what is rare.
+#[test]
+fn histories_reach_rare_states() {
+    let mut marks = BTreeMap::from(
+        [
+            "Initial deploy",
+            "Completed blue-green update",
+            "Full promotion requested",
+            "Fast rollback",
+            "Rollout aborted update",
+            "Rollout is resumed",
+            "restored",
+            "refused",
+            "and is left so",
+            "its endpoints do not show it yet",
+            "and no others",
+            "within 60 s",
+            "taken back by an abort",
+            "Scaled down",
+            "has timed out",
+            "InvalidSpec",
+        ]
+        .map(|mark| (mark, 0_usize)),
+    );
+    let mut runner = proptest::test_runner::TestRunner::deterministic();
+    for _ in 0..400 {
+        let (strategy, actions) = histories().new_tree(&mut runner).expect("a history").current();
+        let cluster = played(strategy, &actions).expect("safe and at rest");
+        let log = format!("{:?} {:?}", cluster.log, cluster.rollout.status);
+        marks.iter_mut().for_each(|(mark, times)| *times += usize::from(log.contains(mark)));
+    }
+    let missed: Vec<_> = marks.iter().filter(|(_, times)| **times == 0).collect();
+    assert!(missed.is_empty(), "never reached: {missed:?} of {marks:?}");
+}
+
+proptest! {
+    #![proptest_config(config())]
+
+    /// Fixpoint, and the guard accepts every prefix: applying decisions at one moment comes to rest, from anywhere.
+    #[test]
+    fn fixpoint((strategy, actions) in histories()) {
+        let mut cluster = played(strategy, &actions)?;
+        settled(&mut cluster)?;
+        is_quiet_and_safe(&cluster)?;
+    }
+
+    /// At rest, no moment before `look_again` changes anything.
+    #[test]
+    fn look_again((strategy, actions) in histories(), part in 0.0..1.0_f64) {
+        let mut cluster = played(strategy, &actions)?;
+        settled(&mut cluster)?;
+        let (_, decision) = cluster.decide().map_err(|refused| TestCaseError::fail(refused.to_string()))?;
+        let until = decision.look_again.unwrap_or_else(|| after(cluster.now, 100_000));
+        prop_assert!(until > cluster.now, "{until} is not after {}", cluster.now);
+        let span = until.as_second() - cluster.now.as_second();
+        #[expect(clippy::cast_possible_truncation, reason = "a fraction of a span")]
+        let part = (span as f64 * part) as i64;
+        for seconds in [1, part, span - 1] {
+            if (0..span).contains(&seconds) {
+                let mut later = cluster.clone();
+                later.now = after(cluster.now, seconds);
+                is_quiet_and_safe(&later)?;
+            }
+        }
+    }
+
+    /// A crash after any of the writes of a pass leads to the same end as none.
+    #[test]
+    fn crashes_change_nothing((strategy, actions) in histories(), last in action()) {
+        let mut cluster = played(strategy, &actions)?;
+        carry_out(&mut cluster, &last).map_err(|stopped| TestCaseError::fail(stopped.to_string()))?;
+        let (_, decision) = cluster.decide().map_err(|refused| TestCaseError::fail(refused.to_string()))?;
+        let end = |cluster: &Cluster| {
+            (cluster.phase().0.to_owned(), cluster.active().to_owned(), cluster.sizes(), cluster.current())
+        };
+        let mut unharmed = cluster.clone();
+        settled(&mut unharmed)?;
+        for writes in 0..decision.writes.len() {
+            let mut crashed = cluster.clone();
+            crashed.carry_out_some(decision.clone(), writes);
+            settled(&mut crashed)?;
+            prop_assert_eq!(end(&crashed), end(&unharmed), "crash after {} of {:?}", writes, decision.writes);
+        }
+    }
+
+    /// In a fair cluster every wish leads to Healthy, Degraded or Paused, in bounded time.
+    #[test]
+    fn liveness((strategy, actions) in histories(), wish in 0..6_usize) {
+        let mut cluster = fair(played(strategy, &actions)?, 0)?;
+        match wish {
+            0 => cluster.promote(),
+            1 => approve(&mut cluster, false),
+            2 => cluster.steer(|status| status.abort = Some(true)),
+            3 => cluster.steer(|status| status.abort = Some(false)),
+            4 => cluster.steer(|status| status.promote_full = Some(true)),
+            _ => cluster.set_image("example/app:9"),
+        }
+        let cluster = fair(cluster, 200)?;
+        let (phase, message) = cluster.phase();
+        prop_assert!(["Healthy", "Degraded", "Paused"].contains(&phase), "{phase}: {message}");
+    }
+
+    /// An abort ends on the stable version, whenever that has pods.
+    #[test]
+    fn an_abort_ends_on_the_stable_version((strategy, actions) in histories()) {
+        let mut cluster = fair(played(strategy, &actions)?, 0)?;
+        let status = cluster.rollout.status.clone().unwrap_or_default();
+        let stable = status.stable_rs.clone();
+        let exists = cluster.replica_sets.values().any(|seen| seen.hash("app") == stable.as_deref());
+        let in_update = status.current_pod_hash != stable && status.promote_full != Some(true);
+        cluster.steer(|status| status.abort = Some(true));
+        let cluster = fair(cluster, 200)?;
+        if exists && in_update && cluster.rollout.spec.replicas != Some(0) {
+            prop_assert_eq!(Some(cluster.active()), stable.as_deref());
+        }
+    }
+
+    /// Nothing passes the manual gate unasked.
+    #[test]
+    fn nothing_is_promoted_unasked(actions in prop::collection::vec((action(), any::<bool>()), 0..14)) {
+        let asks = |action: &Action| matches!(action, Action::ClearPause | Action::Approve { .. }
+            | Action::Promote | Action::PromoteFull | Action::Strategy(_) | Action::LoseStatus | Action::DeleteSet(_));
+        let actions: Vec<_> = actions.into_iter().filter(|(action, _)| !asks(action)).collect();
+        let mut cluster = shop(&json!({}));
+        cluster.run(5).expect("deploy");
+        let first = cluster.active().to_owned();
+        for (action, _) in &actions {
+            carry_out(&mut cluster, action).map_err(|stopped| TestCaseError::fail(stopped.to_string()))?;
+        }
+        let cluster = fair(cluster, 200)?;
+        if cluster.rollout.spec.replicas != Some(0) {
+            prop_assert_eq!(cluster.active(), first);
+        }
+    }
+}
