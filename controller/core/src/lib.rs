@@ -18,7 +18,7 @@ pub mod guard;
 pub mod identity;
 pub mod observed;
 mod seen;
-mod selector;
+pub mod selector;
 pub mod simulate;
 mod status;
 mod validate;

@@ -40,13 +40,15 @@ pub(crate) fn check(selector: &Selector) -> Result<(), BadSelector> {
 }
 
 /// Whether it asks for anything at all.
-pub(crate) fn is_empty(selector: &Selector) -> bool {
+#[must_use]
+pub fn is_empty(selector: &Selector) -> bool {
     selector.match_labels.as_ref().is_none_or(BTreeMap::is_empty)
         && selector.match_expressions.as_ref().is_none_or(Vec::is_empty)
 }
 
 /// Whether these labels satisfy every requirement.
-pub(crate) fn matches(selector: &Selector, labels: &BTreeMap<String, String>) -> bool {
+#[must_use]
+pub fn matches(selector: &Selector, labels: &BTreeMap<String, String>) -> bool {
     selector.match_labels.iter().flatten().all(|(key, value)| labels.get(key) == Some(value))
         && selector.match_expressions.iter().flatten().all(|expression| holds(expression, labels))
 }
@@ -65,7 +67,8 @@ fn holds(expression: &SelectorExpression, labels: &BTreeMap<String, String>) -> 
 }
 
 /// The one-line form that autoscalers read: `app=shop,tier in (a,b),rollouts-pod-template-hash=5cd66`, sorted by key.
-pub(crate) fn to_text(selector: &Selector, hash: Option<&str>) -> String {
+#[must_use]
+pub fn to_text(selector: &Selector, hash: Option<&str>) -> String {
     let mut terms: Vec<(String, String)> = Vec::new();
     for (key, value) in selector.match_labels.iter().flatten() {
         terms.push((key.clone(), format!("{key}={value}")));
