@@ -42,7 +42,6 @@ pub(super) fn event() -> Strategy {
         default: |event| {
             fill(event, "reportingComponent", "");
             fill(event, "reportingInstance", "");
-            fill(event, "eventTime", Value::Null);
         },
         validate_create: |event| {
             let namespace = text(&event["metadata"], "namespace");
