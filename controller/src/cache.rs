@@ -9,13 +9,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use kube::{Resource, ResourceExt};
 use serde::Deserialize;
-use verdigris_core::observed::{EndpointSeen, ReplicaSetSeen, ServiceSeen};
+use verdigris_core::{
+    observed::{EndpointSeen, ReplicaSetSeen, ServiceSeen},
+    selector,
+};
 
 use self::store::{Store, Versioned};
 use crate::{
     items::{ROLLOUT_KIND, ReplicaSetItem, RolloutItem, ServiceItem, SliceItem, controller_of, key_of},
     key::{Key, Kind, ObjectId},
-    selector,
 };
 
 /// All caches of one controller.

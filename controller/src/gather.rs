@@ -2,10 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use verdigris_core::observed::{Observed, Refusal, ReplicaSetSeen};
+use verdigris_core::{
+    observed::{Observed, Refusal, ReplicaSetSeen},
+    selector,
+};
 use verdigris_crds::{BlueGreenStrategy, Rollout, Selector};
 
-use crate::{cache::Cache, key::Key, selector};
+use crate::{cache::Cache, key::Key};
 
 /// What the caches show of a Rollout and all around it.
 #[must_use]
@@ -37,7 +40,11 @@ pub fn gather(cache: &Cache, rollout: Rollout, refusal: Option<Refusal>) -> Obse
 /// Whether nobody controls the ReplicaSet and the Rollout's selector matches it.
 #[must_use]
 pub fn adoptable(seen: &ReplicaSetSeen, wanted: Option<&Selector>) -> bool {
-    seen.controller_uid.is_none() && wanted.is_some_and(|wanted| selector::matches(wanted, &seen.labels))
+    seen.controller_uid.is_none()
+        && wanted.is_some_and(|wanted| {
+            // An empty selector matches everything; it is invalid, and adopts nothing.
+            !selector::is_empty(wanted) && selector::matches(wanted, &seen.labels)
+        })
 }
 
 /// The Services that the strategy names.

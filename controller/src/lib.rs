@@ -32,7 +32,6 @@ pub mod patch;
 pub mod ports;
 pub mod queue;
 pub mod rules;
-pub mod selector;
 pub mod server;
 pub mod undecodable;
 pub mod watches;

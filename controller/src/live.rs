@@ -8,15 +8,15 @@ use futures::{
 };
 use kube::{Resource, ResourceExt};
 use serde_json::{Value, json};
-use verdigris_core::observed::{
-    EndpointSeen, Fresh, Observed, PodSeen, ReplicaSetSeen, ServiceSeen, TemplatesSeen,
+use verdigris_core::{
+    observed::{EndpointSeen, Fresh, Observed, PodSeen, ReplicaSetSeen, ServiceSeen, TemplatesSeen},
+    selector,
 };
 use verdigris_crds::{Rollout, Selector, keys};
 
 use crate::{
     gather::{active_service, adoptable, service_names},
     items::{PodItem, ReplicaSetItem, RolloutItem, ServiceItem, SliceItem, TemplateItem, controller_of},
-    selector,
     server::{CallError, Server, Verdict},
 };
 
@@ -181,5 +181,5 @@ async fn templates(server: &Server, namespace: &str, rollout: &Rollout) -> Resul
 }
 
 fn query(wanted: Option<&Selector>) -> String {
-    wanted.map_or_else(|| keys::POD_TEMPLATE_HASH.to_owned(), selector::to_query)
+    wanted.map_or_else(|| keys::POD_TEMPLATE_HASH.to_owned(), |wanted| selector::to_text(wanted, None))
 }

@@ -30,7 +30,7 @@ use crate::{
 /// ReplicaSet; a decision that asks more often asks for what it has.
 const LIVE_READS_MAX: u32 = 8;
 /// Condition type of a Rollout whose plan was refused by the safety kernel.
-const PLAN_REFUSED: &str = "PlanRefused";
+const PLAN_REFUSED: &str = "verdigris.dev/PlanRefused";
 
 /// What passes share.
 #[derive(Clone)]
@@ -85,8 +85,10 @@ pub enum Ending {
 
 /// Runs one pass on what the caches showed.
 pub async fn run(means: &Means, rollout: &Key, mut observed: Observed, untold: Option<Untold>) -> Report {
+    let decided = decide(means, rollout, &mut observed).await;
+    // Only now: live reads may have shown a later status than the cache.
     let untold = tell_untold(means, rollout, &observed, untold).await;
-    let mut report = match decide(means, rollout, &mut observed).await {
+    let mut report = match decided {
         Ok(Some(decision)) => carry_out(means, rollout, &observed, decision).await,
         // The watch will say so too.
         Ok(None) => Report { ending: Ending::Later(Duration::ZERO), ..Report::default() },
@@ -96,6 +98,7 @@ pub async fn run(means: &Means, rollout: &Key, mut observed: Observed, untold: O
             Report { ending: Ending::Later(Duration::ZERO), ..Report::default() }
         }
     };
+    // Another status was written in that one's place, so that one never was: there is nothing to tell.
     report.untold = report.untold.or(untold.filter(|_| !report.wrote));
     report
 }
@@ -219,12 +222,12 @@ fn confession(observed: &Observed, refused: &Refused, now: Timestamp) -> Decisio
             status: "True".to_owned(),
             last_update_time: now.clone(),
             last_transition_time: now,
-            reason: PLAN_REFUSED.to_owned(),
+            reason: format!("{:?}", refused.rule),
             message: message.clone(),
             other: verdigris_crds::Other::new(),
         });
     }
-    let event = Event { warning: true, reason: PLAN_REFUSED.to_owned(), message };
+    let event = Event { warning: true, reason: "PlanRefused".to_owned(), message };
     Decision { status, events: vec![event], ..Decision::default() }
 }
 

@@ -1,0 +1,16 @@
+//! The controller against the embedded API server, in virtual time, under the peer's CRD (which prunes what the peer does
+//! not know).
+
+mod cluster;
+mod wire;
+mod world;
+
+mod barrier;
+mod commit;
+mod crash;
+mod faults;
+mod live_reads;
+mod one_by_one;
+mod permissions;
+mod replay;
+mod rest;
