@@ -1,6 +1,6 @@
 //! `get rollout`: a Rollout as a heading and a tree, in the peer's layout.
 
-use verdigris_core::view::{ImageView, PodView, ReplicaSetView, RolloutView, Tag};
+use verdigris_core::view::{ImageView, PodView, ReplicaSetView, Role, RolloutView, ServiceView, Tag};
 
 use crate::{
     columns::{self, Cell, LastCell},
@@ -18,6 +18,43 @@ pub fn lines(view: &RolloutView, paint: Paint) -> Vec<String> {
     lines.push(String::new());
     lines.extend(columns::lines(&rows(view, paint), &mut Vec::new(), LastCell::AsItIs));
     lines
+}
+
+/// What `-o wide` adds: where each Service sends traffic, and what the Rollout waits for.
+pub fn more(view: &RolloutView, paint: Paint) -> Vec<String> {
+    let mut lines = Vec::new();
+    let services: Vec<Vec<Cell>> = view.services.iter().map(|service| service_row(service, paint)).collect();
+    if !services.is_empty() {
+        lines.extend([String::new(), "Services:".into()]);
+        let table = columns::lines(&services, &mut Vec::new(), LastCell::AsItIs);
+        lines.extend(table.into_iter().map(|line| format!("  {line}")));
+    }
+    if !view.waiting_for.is_empty() {
+        lines.extend([String::new(), "Waiting for:".into()]);
+        lines.extend(view.waiting_for.iter().map(|reason| format!("  {reason}")));
+    }
+    lines
+}
+
+fn service_row(service: &ServiceView, paint: Paint) -> Vec<Cell> {
+    let (role, colour) = match service.role {
+        Role::Active | Role::Stable => (service.role.as_str(), Colour::Green),
+        Role::Preview => (service.role.as_str(), Colour::BrightBlue),
+        Role::Canary => (service.role.as_str(), Colour::Yellow),
+    };
+    let target = match (service.found, service.revision, &service.hash) {
+        (false, ..) => "not found".into(),
+        (true, Some(revision), Some(hash)) => format!("→ revision:{revision} {hash}"),
+        (true, None, Some(hash)) => format!("→ {hash}, which is no ReplicaSet of this Rollout"),
+        (true, _, None) => "→ every version: its selector has no hash".into(),
+    };
+    let ready = service.pods.iter().filter(|pod| pod.ready).count();
+    vec![
+        Cell::painted(role, paint.paint(colour, role)),
+        service.name.clone().into(),
+        target.into(),
+        format!("ready:{ready}/{}", service.pods.len()).into(),
+    ]
 }
 
 fn heading(view: &RolloutView, paint: Paint) -> Vec<String> {

@@ -1,5 +1,6 @@
 //! `get rollout NAME`
 
+use clap::ValueEnum;
 use futures::StreamExt;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until};
 use verdigris_core::view::RolloutView;
@@ -31,6 +32,8 @@ pub enum What {
   kubectl rollouts get rollout shop
   # Live, until Ctrl-C
   kubectl rollouts get rollout shop --watch
+  # With Services, and what it waits for
+  kubectl rollouts get rollout shop -o wide
   # The object, for a script
   kubectl rollouts get rollout shop -o json")]
 pub struct Args {
@@ -46,30 +49,74 @@ pub struct Args {
     /// End the watch after so many seconds; 0 never does
     #[arg(long, value_name = "N", default_value_t = 0)]
     timeout_seconds: u64,
-    /// Print the object instead
-    #[arg(long, short = 'o', value_enum, value_name = "FORMAT", conflicts_with = "watch")]
-    output: Option<Format>,
+    /// Print more (wide), or the object instead
+    #[arg(long, short = 'o', value_enum, value_name = "FORMAT")]
+    output: Option<Output>,
+}
+
+/// What to print.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Output {
+    /// The tree, where each Service sends traffic, and what the rollout waits for.
+    Wide,
+    /// The object as JSON.
+    Json,
+    /// The object as YAML.
+    Yaml,
+    /// The object's name.
+    Name,
+}
+
+impl Output {
+    const fn format(self) -> Option<Format> {
+        match self {
+            Self::Wide => None,
+            Self::Json => Some(Format::Json),
+            Self::Yaml => Some(Format::Yaml),
+            Self::Name => Some(Format::Name),
+        }
+    }
+}
+
+/// How to draw a view.
+#[derive(Clone, Copy, Debug)]
+struct Style {
+    paint: Paint,
+    wide: bool,
+}
+
+impl Style {
+    fn lines(self, view: &RolloutView) -> Vec<String> {
+        let mut lines = tree::lines(view, self.paint);
+        if self.wide {
+            lines.extend(tree::more(view, self.paint));
+        }
+        lines
+    }
 }
 
 pub async fn run(args: Args, session: &Session) -> Result<(), Error> {
     let cluster = session.cluster().await?;
-    if let Some(format) = args.output {
+    if let Some(format) = args.output.and_then(Output::format) {
+        if args.watch {
+            return Err(Error::Usage("--watch draws the tree: leave it out, or use `-o wide`".into()));
+        }
         return screen::print(&objects::one(cluster.raw_rollout(&args.name).await?, format)?);
     }
     let rollout = cluster.rollout(&args.name).await?;
-    let paint = Paint::wanted(args.no_color);
+    let style = Style { paint: Paint::wanted(args.no_color), wide: args.output == Some(Output::Wide) };
     if args.watch {
-        return watch(&cluster, &args, &rollout, paint).await;
+        return watch(&cluster, &args, &rollout, style).await;
     }
     let around = cluster.surroundings(&rollout).await;
     let view = RolloutView::new(&rollout, &around.replica_sets, &around.pods, &around.services, now());
-    screen::print(&format!("{}\n", tree::lines(&view, paint).join("\n")))?;
+    screen::print(&format!("{}\n", style.lines(&view).join("\n")))?;
     around.unreadable.iter().for_each(|note| screen::note(note));
     Ok(())
 }
 
 /// Draws whenever something changed, at most every 200 ms, and each second because ages go on.
-async fn watch(cluster: &Cluster, args: &Args, rollout: &Rollout, paint: Paint) -> Result<(), Error> {
+async fn watch(cluster: &Cluster, args: &Args, rollout: &Rollout, style: Style) -> Result<(), Error> {
     let mut world = World::default();
     let mut picture = Picture::default();
     let mut tellings = watching::surroundings(cluster, rollout, &args.name);
@@ -99,17 +146,17 @@ async fn watch(cluster: &Cluster, args: &Args, rollout: &Rollout, paint: Paint) 
                 continue;
             }
         }
-        draw(&mut picture, &world, paint)?;
+        draw(&mut picture, &world, style)?;
         (drawn_at, changed) = (Some(Instant::now()), false);
     }
 }
 
-fn draw(picture: &mut Picture, world: &World, paint: Paint) -> Result<(), Error> {
+fn draw(picture: &mut Picture, world: &World, style: Style) -> Result<(), Error> {
     let Some(rollout) = world.rollouts.iter().next() else { return Ok(()) };
     let (replica_sets, pods, services) =
         (world.replica_sets.to_vec(), world.pods.to_vec(), world.services.to_vec());
     let view = RolloutView::new(rollout, &replica_sets, &pods, &services, now());
-    let mut lines = tree::lines(&view, paint);
+    let mut lines = style.lines(&view);
     lines.extend(
         world.trouble.iter().map(|(kind, why)| format!("\n{kind} cannot be watched just now: {why}")),
     );

@@ -183,3 +183,39 @@ NAME   KIND     STATUS         AGE  INFO
 ⟳ web  Rollout  ◌ Progressing  1s   ";
     assert_eq!(lines(&view, Paint::Plain).join("\n"), expected);
 }
+
+#[test]
+fn wide_adds_services_and_what_it_waits_for() {
+    let rollout: Rollout = serde_json::from_value(json!({
+        "apiVersion": "argoproj.io/v1alpha1", "kind": "Rollout",
+        "metadata": {"name": "shop", "namespace": "prod", "uid": "u", "generation": 3},
+        "spec": {"strategy": {"blueGreen": {"activeService": "shop-active", "previewService": "next"}}},
+        "status": {
+            "observedGeneration": "3", "phase": "Paused", "currentPodHash": "5cd66ff7ff",
+            "pauseConditions": [{"reason": "BlueGreenPause", "startTime": "2026-11-21T07:59:50Z"}],
+        },
+    }))
+    .unwrap();
+    let service = json!({
+        "metadata": {"name": "shop-active", "namespace": "prod"},
+        "spec": {"selector": {"rollouts-pod-template-hash": "5cd66ff7ff"}},
+    });
+    let sets = [replica_set("5cd66ff7ff", 3, 0, "shop:1.5", "2026-11-21T07:59:20Z", None)];
+    let view = RolloutView::new(
+        &rollout,
+        &sets.map(|set| serde_json::from_value(set).unwrap()),
+        &[],
+        &[serde_json::from_value(service).unwrap()],
+        at("2026-11-21T08:00:00Z"),
+    );
+    let expected = "
+
+Services:
+  active   shop-active  → revision:3 5cd66ff7ff  ready:0/0
+  preview  next         not found                ready:0/0
+
+Waiting for:
+  revision 3 waits for someone to promote it
+  there is no Service next";
+    assert_eq!(format!("\n{}", more(&view, Paint::Plain).join("\n")), expected);
+}
