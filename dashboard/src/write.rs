@@ -117,8 +117,12 @@ impl Failure {
         }
     }
 
+    /// Somebody wrote in between: a resourceVersion is not the newest any more (409), or the `test` of a JSON patch
+    /// failed (422 without a cause; a value that is not allowed has causes).
     fn is_conflict(&self) -> bool {
-        matches!(self, Self::Api { source: kube::Error::Api(status), .. } if status.code == 409)
+        let Self::Api { source: kube::Error::Api(status), .. } = self else { return false };
+        let no_cause = status.details.as_ref().is_none_or(|details| details.causes.is_empty());
+        status.code == 409 || (status.code == 422 && no_cause)
     }
 }
 
