@@ -63,6 +63,25 @@ impl Cluster {
         self.client.clone()
     }
 
+    /// The namespace that is looked at.
+    pub fn namespace(&self) -> &str {
+        &self.namespace
+    }
+
+    /// Whether Rollouts of all namespaces may be listed.
+    ///
+    /// # Errors
+    /// If the cluster cannot be asked, or has no Rollouts.
+    pub async fn may_look_everywhere(&self) -> Result<bool, Error> {
+        let api: Api<DynamicObject> = Api::all_with(self.client(), &rollouts());
+        match api.list_metadata(&ListParams::default().limit(1)).await {
+            Ok(_) => Ok(true),
+            Err(kube::Error::Api(status)) if status.code == 403 => Ok(false),
+            Err(error) if is_missing_kind(&error) => Err(Error::NoCrd),
+            Err(error) => Err(self.failed("list rollouts", &error)),
+        }
+    }
+
     /// The name of the kubeconfig's user.
     pub fn kubeconfig_user(&self) -> Option<&str> {
         self.user.as_deref()

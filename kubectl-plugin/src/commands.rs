@@ -2,6 +2,7 @@
 
 mod abort;
 mod completion;
+mod dashboard;
 mod get;
 mod list;
 mod pause;
@@ -29,6 +30,8 @@ pub enum Verb {
     Abort(abort::Args),
     /// Print a shell's completion script
     Completion(completion::Args),
+    /// Serve the dashboard on this machine
+    Dashboard(dashboard::Args),
     /// Show one rollout as a tree
     #[command(subcommand)]
     Get(get::What),
@@ -60,6 +63,7 @@ pub async fn run(verb: Verb, session: Session) -> Result<(), Error> {
     match verb {
         Verb::Abort(args) => abort::run(args, &session).await,
         Verb::Completion(args) => completion::run(&args, &session),
+        Verb::Dashboard(args) => dashboard::run(args, &session).await,
         Verb::Get(get::What::Rollout(args)) => get::run(args, &session).await,
         Verb::List(list::What::Rollouts(args)) => list::run(args, &session).await,
         Verb::Pause(args) => pause::run(args, &session).await,

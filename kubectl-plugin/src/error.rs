@@ -2,6 +2,8 @@
 
 use verdigris_core::action::{ImageError, Refusal};
 
+use verdigris_dashboard::{NoRandomness, ServeError};
+
 use crate::connection::ConnectionError;
 
 /// Why a command failed.
@@ -55,6 +57,12 @@ pub enum Error {
     /// The rollout went away while it was watched.
     #[error("rollout '{0}' was deleted")]
     Deleted(String),
+    /// The dashboard cannot be served.
+    #[error("{}", with_cause(.0))]
+    Dashboard(#[from] ServeError),
+    /// The dashboard has no secret to sign with.
+    #[error(transparent)]
+    NoRandomness(#[from] NoRandomness),
     /// Nobody reads our output any more (`| head`): not a failure.
     #[error("nobody reads the output")]
     Closed,
@@ -83,6 +91,10 @@ pub fn explain(doing: &str, error: &kube::Error, address: &str) -> String {
         kube::Error::Api(status) => format!("{doing}: {}", status.message),
         error => format!("{doing}: cannot reach the cluster at {address}: {}", root(error)),
     }
+}
+
+fn with_cause(error: &(dyn std::error::Error + 'static)) -> String {
+    error.source().map_or_else(|| error.to_string(), |cause| format!("{error}: {cause}"))
 }
 
 /// The words of the innermost error: those around it only say that a request failed.

@@ -37,6 +37,11 @@ impl Session {
         self.program
     }
 
+    /// The namespace that the flags ask for.
+    pub fn namespace_flag(&self) -> Option<&str> {
+        self.connection.namespace.as_deref()
+    }
+
     /// The way to the cluster.
     pub async fn cluster(&self) -> Result<Cluster, Error> {
         let Connection { config, user } = self.connection.connection().await?;
