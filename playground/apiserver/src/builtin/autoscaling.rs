@@ -9,6 +9,9 @@ use crate::resource::Strategy;
 pub(super) fn strategy() -> Strategy {
     Strategy {
         default: defaults,
+        prepare_create: |autoscaler, _| {
+            autoscaler["status"] = json!({"currentMetrics": null, "desiredReplicas": 0});
+        },
         prepare_update: |new, old, _| keep_status(new, old),
         validate_create: faults,
         validate_update: |new, _| faults(new),
@@ -54,16 +57,26 @@ fn faults(autoscaler: &Value) -> Vec<FieldError> {
     if least < 1 {
         faults.push(FieldError::invalid("spec.minReplicas", least, "must be greater than or equal to 1"));
     }
-    if most < 1 {
-        faults.push(FieldError::invalid("spec.maxReplicas", most, "must be greater than 0"));
-    } else if most < least {
+    match most {
+        0 => faults.push(FieldError::required("spec.maxReplicas", "must be set and greater than 0")),
+        _ if most < 1 => {
+            faults.push(FieldError::invalid("spec.maxReplicas", most, "must be greater than or equal to 1"));
+        }
+        _ => {}
+    }
+    if most < least {
         let detail = "must be greater than or equal to `minReplicas`";
         faults.push(FieldError::invalid("spec.maxReplicas", most, detail));
     }
+    let target = &spec["scaleTargetRef"];
     for field in ["kind", "name"] {
-        if text(&spec["scaleTargetRef"], field).is_empty() {
+        if text(target, field).is_empty() {
             faults.push(FieldError::required(format!("spec.scaleTargetRef.{field}"), ""));
         }
+    }
+    if text(target, "apiVersion").is_empty() {
+        let detail = "apiVersion must specify API group";
+        faults.push(FieldError::invalid("spec.scaleTargetRef.apiVersion", "", detail));
     }
     faults
 }

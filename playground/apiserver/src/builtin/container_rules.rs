@@ -124,7 +124,8 @@ fn mounts(container: &Value, path: &str, volumes: &BTreeSet<&str>) -> Vec<FieldE
         let name = text(mount, "name");
         if name.is_empty() {
             faults.push(FieldError::required(format!("{path}.name"), ""));
-        } else if !volumes.contains(name) {
+        }
+        if !volumes.contains(name) {
             faults.push(FieldError::new(
                 crate::field_error::FieldErrorKind::NotFound,
                 format!("{path}.name"),

@@ -24,9 +24,11 @@ pub(super) fn slice() -> Strategy {
     Strategy {
         validate_create: slice_faults,
         validate_update: |new, old| {
-            let mut faults = slice_faults(new);
-            faults.extend(immutable(new, old, "addressType"));
-            faults
+            // Addresses are not held against a type that may not be.
+            match immutable(new, old, "addressType") {
+                Some(fault) => vec![fault],
+                None => slice_faults(new),
+            }
         },
         generation: GenerationRule::AllButMetadataAndStatus,
         ..Strategy::default()
@@ -74,11 +76,11 @@ fn slice_faults(object: &Value) -> Vec<FieldError> {
                     let name_faults = names::dns_subdomain_faults(address);
                     faults.extend(name_faults.into_iter().map(|f| FieldError::invalid(&*path, address, f)));
                 }
-                ("IPv4", Ok(IpAddr::V6(_)) | Err(_)) => {
-                    faults.push(FieldError::invalid(path, address, "must be a valid IPv4 address"));
+                ("IPv4", Ok(IpAddr::V6(_))) => {
+                    faults.push(FieldError::invalid(path, address, "must be an IPv4 address"));
                 }
-                ("IPv6", Ok(IpAddr::V4(_)) | Err(_)) => {
-                    faults.push(FieldError::invalid(path, address, "must be a valid IPv6 address"));
+                ("IPv6", Ok(IpAddr::V4(_))) => {
+                    faults.push(FieldError::invalid(path, address, "must be an IPv6 address"));
                 }
                 _ => faults.extend(address_faults(address, &path)),
             }

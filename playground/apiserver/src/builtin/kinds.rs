@@ -113,7 +113,7 @@ fn core() -> Vec<Kind> {
         Kind::new(CORE, "ConfigMap", "configmaps").short(&["cm"]).ruled_by(config::config_map()),
         Kind::new(CORE, "Endpoints", "endpoints").short(&["ep"]).ruled_by(endpoints::endpoints()),
         Kind::new(CORE, "Event", "events").short(&["ev"]).ruled_by(plain::event()),
-        Kind::new(CORE, "LimitRange", "limitranges").short(&["limits"]),
+        Kind::new(CORE, "LimitRange", "limitranges").short(&["limits"]).ruled_by(plain::limit_range()),
         Kind::new(CORE, "Namespace", "namespaces")
             .short(&["ns"])
             .cluster_wide()
@@ -145,7 +145,10 @@ fn core() -> Vec<Kind> {
             .in_all()
             .with_scale()
             .ruled_by(workload::replication_controller()),
-        Kind::new(CORE, "ResourceQuota", "resourcequotas").short(&["quota"]).with_status(),
+        Kind::new(CORE, "ResourceQuota", "resourcequotas")
+            .short(&["quota"])
+            .with_status()
+            .ruled_by(plain::resource_quota()),
         Kind::new(CORE, "Secret", "secrets").ruled_by(config::secret()),
         Kind::new(CORE, "Service", "services")
             .short(&["svc"])
@@ -208,7 +211,7 @@ fn policies() -> Vec<Kind> {
         Kind::new(POLICY, "PodDisruptionBudget", "poddisruptionbudgets")
             .short(&["pdb"])
             .with_status()
-            .ruled_by(plain::with_generation()),
+            .ruled_by(plain::disruption_budget()),
         Kind::new(RBAC, "ClusterRole", "clusterroles").cluster_wide().ruled_by(plain::rbac()),
         Kind::new(RBAC, "ClusterRoleBinding", "clusterrolebindings")
             .cluster_wide()

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::rules::{fill, immutable, items, items_mut, keep_status, text};
+use super::rules::{fill, fresh_status, immutable, items, items_mut, keep_status, object_at, text};
 use crate::field_error::FieldError;
 use crate::resource::{GenerationRule, NameRule, SelectableField, Strategy};
 
@@ -42,6 +42,9 @@ pub(super) fn event() -> Strategy {
         default: |event| {
             fill(event, "reportingComponent", "");
             fill(event, "reportingInstance", "");
+            for time in ["eventTime", "firstTimestamp", "lastTimestamp"] {
+                fill(event, time, Value::Null);
+            }
         },
         validate_create: |event| {
             let namespace = text(&event["metadata"], "namespace");
@@ -62,11 +65,16 @@ pub(super) fn event() -> Strategy {
 }
 
 pub(super) fn persistent_volume() -> Strategy {
-    Strategy { prepare_update: |new, old, _| keep_status(new, old), ..Strategy::default() }
+    Strategy {
+        prepare_create: |volume, _| fresh_status(volume, "io.k8s.api.core.v1.PersistentVolumeStatus"),
+        prepare_update: |new, old, _| keep_status(new, old),
+        ..Strategy::default()
+    }
 }
 
 pub(super) fn persistent_volume_claim() -> Strategy {
     Strategy {
+        prepare_create: |claim, _| fresh_status(claim, "io.k8s.api.core.v1.PersistentVolumeClaimStatus"),
         validate_create: |claim| {
             let mut faults = Vec::new();
             if claim["spec"]["accessModes"].as_array().is_none_or(Vec::is_empty) {
@@ -82,6 +90,44 @@ pub(super) fn persistent_volume_claim() -> Strategy {
     }
 }
 
+pub(super) fn disruption_budget() -> Strategy {
+    Strategy {
+        prepare_create: |budget, _| fresh_status(budget, "io.k8s.api.policy.v1.PodDisruptionBudgetStatus"),
+        ..with_generation()
+    }
+}
+
+pub(super) fn resource_quota() -> Strategy {
+    Strategy {
+        prepare_create: |quota, _| fresh_status(quota, "io.k8s.api.core.v1.ResourceQuotaStatus"),
+        prepare_update: |new, old, _| keep_status(new, old),
+        ..Strategy::default()
+    }
+}
+
+/// A container's limit is at most what is allowed, and it requests what it is limited to, unless the range says
+/// otherwise.
+pub(super) fn limit_range() -> Strategy {
+    Strategy {
+        default: |range| {
+            for item in
+                items_mut(&mut range["spec"], "limits").filter(|item| text(item, "type") == "Container")
+            {
+                for (from, to) in
+                    [("max", "default"), ("default", "defaultRequest"), ("min", "defaultRequest")]
+                {
+                    let Some(amounts) = item[from].as_object().cloned() else { continue };
+                    let Some(target) = object_at(item, to) else { continue };
+                    for (resource, amount) in amounts {
+                        target.entry(resource).or_insert(amount);
+                    }
+                }
+            }
+        },
+        ..Strategy::default()
+    }
+}
+
 pub(super) fn controller_revision() -> Strategy {
     Strategy {
         validate_update: |new, old| immutable(new, old, "data").into_iter().collect(),
@@ -91,9 +137,7 @@ pub(super) fn controller_revision() -> Strategy {
 
 pub(super) fn ingress() -> Strategy {
     Strategy {
-        default: |ingress| {
-            fill(&mut ingress["status"], "loadBalancer", json!({}));
-        },
+        prepare_create: |ingress, _| ingress["status"] = json!({"loadBalancer": {}}),
         validate_create: |ingress| {
             let mut faults = Vec::new();
             if ingress["spec"]["rules"].is_null() && ingress["spec"]["defaultBackend"].is_null() {
@@ -132,16 +176,20 @@ pub(super) fn network_policy() -> Strategy {
 pub(super) fn rbac() -> Strategy {
     Strategy {
         validate_create: |role| {
-            let rules = role["rules"].as_array().into_iter().flatten().enumerate();
-            let no_verbs = rules.filter(|(_, rule)| rule["verbs"].as_array().is_none_or(Vec::is_empty));
-            no_verbs
-                .map(|(index, _)| {
-                    FieldError::required(
-                        format!("rules[{index}].verbs"),
-                        "verbs must contain at least one value",
-                    )
-                })
-                .collect()
+            let mut faults = Vec::new();
+            let empty = |list: &Value| list.as_array().is_none_or(Vec::is_empty);
+            for (index, rule) in role["rules"].as_array().into_iter().flatten().enumerate() {
+                let mut missing = |field: &str, detail: &str| {
+                    faults.push(FieldError::required(format!("rules[{index}].{field}"), detail));
+                };
+                if empty(&rule["verbs"]) {
+                    missing("verbs", "verbs must contain at least one value");
+                }
+                if empty(&rule["resources"]) && empty(&rule["nonResourceURLs"]) {
+                    missing("resources", "resource rules must supply at least one resource");
+                }
+            }
+            faults
         },
         name_rule: NameRule::PathSegment,
         create_on_update: true,
@@ -187,6 +235,7 @@ pub(super) fn priority_class() -> Strategy {
             };
             ["value", "preemptionPolicy"].iter().filter_map(|field| fixed(field)).collect()
         },
+        generation: GenerationRule::AllButMetadataAndStatus,
         ..Strategy::default()
     }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::rules::{items, keep_status};
+use super::rules::{fill, items, keep_status};
 use super::{pod_defaults, pod_rules};
 use crate::resource::{GenerationRule, SelectableField, Strategy};
 
@@ -26,6 +26,7 @@ pub(super) fn strategy() -> Strategy {
         default: pod_defaults::pod,
         prepare_create: |pod, _| {
             pod["status"] = json!({"phase": "Pending", "qosClass": qos_class(pod)});
+            admit(&mut pod["spec"]);
         },
         prepare_update: |new, old, _| keep_status(new, old),
         validate_create: |pod| pod_rules::pod_spec(&pod["spec"], "spec"),
@@ -40,6 +41,28 @@ pub(super) fn strategy() -> Strategy {
         selectable_fields: &SELECTABLE_FIELDS,
         graceful_delete: true,
         ..Strategy::default()
+    }
+}
+
+/// What a cluster's usual admission plugins add: a priority, and patience with nodes that fail.
+fn admit(spec: &mut Value) {
+    if !spec.is_object() {
+        return;
+    }
+    fill(spec, "priority", 0);
+    fill(spec, "preemptionPolicy", "PreemptLowerPriority");
+    fill(spec, "tolerations", json!([]));
+    for key in ["node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"] {
+        let Some(tolerations) = spec["tolerations"].as_array_mut() else { return };
+        let tolerated = tolerations.iter().any(|toleration| {
+            let covers = |field: &str, value: &str| toleration[field].is_null() || toleration[field] == value;
+            covers("key", key) && covers("effect", "NoExecute")
+        });
+        if !tolerated {
+            let toleration =
+                json!({"key": key, "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 300});
+            tolerations.push(toleration);
+        }
     }
 }
 

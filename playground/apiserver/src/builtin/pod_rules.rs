@@ -5,9 +5,25 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::container_rules;
-use super::rules::{items, label_faults, not_negative, one_of, text};
+use super::rules::{items, label_faults, one_of, text};
 use crate::field_error::FieldError;
 use crate::names;
+
+/// The sources that a volume is likely to have.
+const SOURCES: [&str; 12] = [
+    "emptyDir",
+    "hostPath",
+    "gitRepo",
+    "secret",
+    "nfs",
+    "iscsi",
+    "persistentVolumeClaim",
+    "downwardAPI",
+    "configMap",
+    "projected",
+    "csi",
+    "ephemeral",
+];
 
 /// Faults of the spec of a pod that is at `path`.
 pub(super) fn pod_spec(spec: &Value, path: &str) -> Vec<FieldError> {
@@ -24,7 +40,6 @@ pub(super) fn pod_spec(spec: &Value, path: &str) -> Vec<FieldError> {
     faults.extend(one_of(spec, "restartPolicy", path, &["Always", "OnFailure", "Never"]));
     let dns_policies = ["ClusterFirstWithHostNet", "ClusterFirst", "Default", "None"];
     faults.extend(one_of(spec, "dnsPolicy", path, &dns_policies));
-    faults.extend(not_negative(spec, "terminationGracePeriodSeconds", path));
     faults.extend(label_faults(&spec["nodeSelector"], &format!("{path}.nodeSelector")));
     for field in ["serviceAccountName", "nodeName"] {
         let name = text(spec, field);
@@ -70,11 +85,11 @@ fn volumes<'a>(spec: &'a Value, path: &str) -> (BTreeSet<&'a str>, Vec<FieldErro
                 faults.push(FieldError::duplicate(name_path, name));
             }
         }
-        let sources =
-            volume.as_object().map_or(0, |fields| fields.keys().filter(|key| *key != "name").count());
-        if sources > 1 {
-            faults.push(FieldError::forbidden(path, "may not specify more than 1 volume type"));
-        }
+        // The first source counts, in the order in which the API declares them; the rest is too much.
+        let sources = SOURCES.iter().filter(|source| !volume[**source].is_null());
+        faults.extend(sources.skip(1).map(|source| {
+            FieldError::forbidden(format!("{path}.{source}"), "may not specify more than 1 volume type")
+        }));
     }
     (seen, faults)
 }

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 
+use super::definitions;
 use crate::field_error::FieldError;
 use crate::names;
 
@@ -177,6 +178,15 @@ pub(super) fn selects_all(selector: &Value) -> bool {
         _ => true,
     };
     selector.is_object() && empty("matchLabels") && empty("matchExpressions")
+}
+
+/// The status of a new object: what the API fills in when nobody has reported anything yet.
+pub(super) fn fresh_status(object: &mut Value, definition: &str) {
+    let mut status = Value::Object(Map::new());
+    definitions::node(definition).apply_defaults(&mut status);
+    if let Value::Object(fields) = object {
+        fields.insert("status".to_owned(), status);
+    }
 }
 
 /// The status stays as it was: the main path does not change it.

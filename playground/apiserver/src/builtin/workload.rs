@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use super::rules::{
-    at, fill, immutable, items_mut, keep_status, not_negative, object_at, one_of, selector_faults, selects,
-    selects_all, text,
+    at, fill, fresh_status, immutable, items_mut, keep_status, not_negative, object_at, one_of,
+    selector_faults, selects, selects_all, text,
 };
 use super::{pod_defaults, pod_rules};
 use crate::field_error::FieldError;
@@ -31,6 +31,7 @@ pub(super) fn deployment() -> Strategy {
                 fill(&mut strategy["rollingUpdate"], "maxSurge", "25%");
             }
         },
+        prepare_create: |object, _| fresh_status(object, "io.k8s.api.apps.v1.DeploymentStatus"),
         validate_create: deployment_faults,
         validate_update: |new, old| {
             let mut faults = deployment_faults(new);
@@ -45,6 +46,7 @@ pub(super) fn replica_set() -> Strategy {
     const REPLICAS: [SelectableField; 1] =
         [SelectableField { label: "status.replicas", pointer: "/status/replicas", absent: "0" }];
     Strategy {
+        prepare_create: |object, _| fresh_status(object, "io.k8s.api.apps.v1.ReplicaSetStatus"),
         validate_create: replica_set_faults,
         validate_update: |new, old| {
             let mut faults = replica_set_faults(new);
@@ -76,6 +78,7 @@ pub(super) fn replication_controller() -> Strategy {
                 fill(&mut object["metadata"], "labels", labels);
             }
         },
+        prepare_create: |object, _| fresh_status(object, "io.k8s.api.core.v1.ReplicationControllerStatus"),
         validate_create: |object| not_negative(&object["spec"], "replicas", "spec").into_iter().collect(),
         ..workload()
     }
@@ -98,6 +101,7 @@ pub(super) fn stateful_set() -> Strategy {
                 fill(claim, "kind", "PersistentVolumeClaim");
             }
         },
+        prepare_create: |object, _| fresh_status(object, "io.k8s.api.apps.v1.StatefulSetStatus"),
         validate_create: selector_and_template_faults,
         validate_update: |new, old| {
             let mut faults = selector_and_template_faults(new);
@@ -119,6 +123,7 @@ pub(super) fn daemon_set() -> Strategy {
                 fill(&mut strategy["rollingUpdate"], "maxSurge", 0);
             }
         },
+        prepare_create: |object, _| fresh_status(object, "io.k8s.api.apps.v1.DaemonSetStatus"),
         validate_create: selector_and_template_faults,
         validate_update: |new, old| {
             let mut faults = selector_and_template_faults(new);
@@ -137,7 +142,7 @@ pub(super) fn pod_template() -> Strategy {
             }
         },
         validate_create: |object| pod_rules::template(&object["template"], "template"),
-        generation: GenerationRule::None,
+        generation: GenerationRule::AllButMetadataAndStatus,
         prepare_update: |_, _, _| {},
         ..workload()
     }
@@ -147,12 +152,13 @@ pub(super) fn job() -> Strategy {
     Strategy {
         default: |object| {
             job_defaults(&mut object["spec"]);
-            let labels = at(object, "spec.template.metadata.labels").clone();
-            if labels.is_object() {
-                fill(&mut object["metadata"], "labels", labels);
-            }
+            label_like_template(object);
         },
-        prepare_create: |job, _| select_own_pods(job),
+        prepare_create: |job, _| {
+            fresh_status(job, "io.k8s.api.batch.v1.JobStatus");
+            select_own_pods(job);
+            label_like_template(job);
+        },
         validate_create: |job| {
             let spec = &job["spec"];
             let mut faults: Vec<FieldError> = [
@@ -185,7 +191,13 @@ pub(super) fn job() -> Strategy {
 
 pub(super) fn cron_job() -> Strategy {
     Strategy {
-        default: |object| job_defaults(&mut object["spec"]["jobTemplate"]["spec"]),
+        // The template of the jobs gets a job's defaults when a job is made of it, the pods' theirs now.
+        default: |object| {
+            if let Some(spec) = object.pointer_mut("/spec/jobTemplate/spec/template/spec") {
+                pod_defaults::pod_spec(spec);
+            }
+        },
+        prepare_create: |object, _| fresh_status(object, "io.k8s.api.batch.v1.CronJobStatus"),
         validate_create: |object| {
             let spec = &object["spec"];
             let mut faults = Vec::new();
@@ -209,6 +221,9 @@ fn job_defaults(spec: &mut Value) {
     if !spec.is_object() {
         return;
     }
+    fill(spec, "completionMode", "NonIndexed");
+    fill(spec, "manualSelector", false);
+    fill(spec, "suspend", false);
     if spec["completions"].is_null() && spec["parallelism"].is_null() {
         spec["completions"] = json!(1);
     }
@@ -225,6 +240,15 @@ fn job_defaults(spec: &mut Value) {
     }
     if let Some(spec) = spec.pointer_mut("/template/spec") {
         pod_defaults::pod_spec(spec);
+    }
+}
+
+/// A job without labels has those of its pods.
+fn label_like_template(job: &mut Value) {
+    let labels = at(job, "spec.template.metadata.labels").clone();
+    let has_own = at(job, "metadata.labels").as_object().is_some_and(|labels| !labels.is_empty());
+    if labels.is_object() && !has_own && object_at(job, "metadata").is_some() {
+        job["metadata"]["labels"] = labels;
     }
 }
 
@@ -262,7 +286,10 @@ fn deployment_faults(object: &Value) -> Vec<FieldError> {
     faults.extend(not_negative(spec, "replicas", "spec"));
     faults.extend(selector_and_template(spec, "deployment"));
     let strategy = &spec["strategy"];
-    faults.extend(one_of(strategy, "type", "spec.strategy", &["Recreate", "RollingUpdate"]));
+    if !matches!(text(strategy, "type"), "Recreate" | "RollingUpdate") {
+        let supported = ["Recreate", "RollingUpdate"];
+        faults.push(FieldError::not_supported("spec.strategy", strategy.clone(), &supported));
+    }
     let rolling = &strategy["rollingUpdate"];
     if text(strategy, "type") == "Recreate" && rolling.is_object() {
         let detail = "may not be specified when strategy `type` is 'Recreate'";
@@ -291,7 +318,8 @@ fn replica_set_faults(object: &Value) -> Vec<FieldError> {
     let mut faults: Vec<FieldError> = Vec::new();
     faults.extend(not_negative(spec, "replicas", "spec"));
     faults.extend(not_negative(spec, "minReadySeconds", "spec"));
-    faults.extend(selector_and_template(spec, "replicaset"));
+    // The API says deployment of both.
+    faults.extend(selector_and_template(spec, "deployment"));
     faults
 }
 
@@ -311,6 +339,8 @@ fn selector_and_template(spec: &Value, kind: &str) -> Vec<FieldError> {
     } else {
         faults.extend(selector_faults(selector, "spec.selector"));
         if !faults.is_empty() {
+            let detail = "invalid label selector";
+            faults.push(FieldError::invalid("spec.selector", selector.clone(), detail));
             return faults;
         }
         if selects_all(selector) {

@@ -39,6 +39,10 @@ pub(super) fn faults(definition: &Value) -> Vec<FieldError> {
         }
         let fault = |fault| FieldError::invalid(format!("{path}.name"), name, fault);
         faults.extend(names::dns_1035_label_faults(name).into_iter().map(fault));
+        // The schema of an only version is named as it was before there were versions.
+        let only = versions.len() == 1;
+        let schema_path = if only { "spec.validation".to_owned() } else { format!("{path}.schema") };
+        faults.extend(schema_faults(version, &path, &schema_path));
         faults.extend(version_faults(version, &path));
     }
     faults
@@ -73,15 +77,16 @@ fn name_faults(definition: &Value) -> Vec<FieldError> {
     faults
 }
 
-fn version_faults(version: &Value, path: &str) -> Vec<FieldError> {
-    let mut faults = Vec::new();
-    let schema_path = format!("{path}.schema.openAPIV3Schema");
+fn schema_faults(version: &Value, path: &str, schema_path: &str) -> Vec<FieldError> {
     let schema = &version["schema"]["openAPIV3Schema"];
     if schema.is_object() {
-        faults.extend(structural::faults(schema, &schema_path));
-    } else {
-        faults.push(FieldError::required(schema_path, "schemas are required"));
+        return structural::faults(schema, &format!("{schema_path}.openAPIV3Schema"));
     }
+    vec![FieldError::required(format!("{path}.schema.openAPIV3Schema"), "")]
+}
+
+fn version_faults(version: &Value, path: &str) -> Vec<FieldError> {
+    let mut faults = Vec::new();
     let columns = version["additionalPrinterColumns"].as_array();
     for (index, column) in columns.into_iter().flatten().enumerate() {
         let path = format!("{path}.additionalPrinterColumns[{index}]");

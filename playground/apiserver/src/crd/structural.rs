@@ -24,6 +24,10 @@ pub(super) fn faults(schema: &Value, path: &str) -> Vec<FieldError> {
         return faults;
     }
     check(schema, path, Place::Root, 0, &mut faults);
+    // Defaults mean something only in a schema that is structural.
+    if faults.is_empty() {
+        check_defaults(schema, path, Place::Root, &mut faults);
+    }
     faults
 }
 
@@ -31,8 +35,15 @@ fn check(schema: &Value, path: &str, place: Place, depth: u32, faults: &mut Vec<
     if depth > DEPTH_MAX {
         return;
     }
-    check_type(schema, path, place, faults);
     let properties = schema["properties"].as_object();
+    for (name, child) in properties.into_iter().flatten() {
+        // The metadata of the root is the API's own; only its name may be restricted.
+        if place == Place::Root && name == "metadata" {
+            continue;
+        }
+        check(child, &format!("{path}.properties[{name}]"), Place::Field, depth + 1, faults);
+    }
+    check_type(schema, path, place, faults);
     let has_values = !matches!(schema.get("additionalProperties"), None | Some(Value::Bool(false)));
     if properties.is_some_and(|properties| !properties.is_empty()) && has_values {
         let detail = "must not be used together with properties";
@@ -58,14 +69,6 @@ fn check(schema: &Value, path: &str, place: Place, depth: u32, faults: &mut Vec<
         faults.push(FieldError::invalid(format!("{path}.pattern"), pattern, detail));
     }
     check_list(schema, path, faults);
-    check_default(schema, path, place, faults);
-    for (name, child) in properties.into_iter().flatten() {
-        // The metadata of the root is the API's own; only its name may be restricted.
-        if place == Place::Root && name == "metadata" {
-            continue;
-        }
-        check(child, &format!("{path}.properties[{name}]"), Place::Field, depth + 1, faults);
-    }
     if schema["items"].is_object() {
         check(&schema["items"], &format!("{path}.items"), Place::Items, depth + 1, faults);
     }
@@ -129,21 +132,44 @@ fn check_list(schema: &Value, path: &str, faults: &mut Vec<FieldError>) {
     }
 }
 
-fn check_default(schema: &Value, path: &str, place: Place, faults: &mut Vec<FieldError>) {
-    let Some(default) = schema.get("default") else { return };
-    let path = format!("{path}.default");
-    if place == Place::Root {
-        faults.push(FieldError::forbidden(path, "must not be set at the root"));
-        return;
+/// The defaults of a node and of all below it, each checked against its own node.
+fn check_defaults(schema: &Value, path: &str, place: Place, faults: &mut Vec<FieldError>) {
+    if let Some(default) = schema.get("default") {
+        let path = format!("{path}.default");
+        match (place, Schema::parse(schema)) {
+            (Place::Root, _) => faults.push(FieldError::forbidden(path, "must not be set at the root")),
+            (_, Ok(node)) => faults.extend(default_faults(&node, default, &path)),
+            // Unreadable nodes have been refused before.
+            (_, Err(_)) => {}
+        }
     }
-    let Ok(node) = Schema::parse(schema) else { return };
+    for (name, child) in schema["properties"].as_object().into_iter().flatten() {
+        check_defaults(child, &format!("{path}.properties[{name}]"), Place::Field, faults);
+    }
+    for (field, place) in [("items", Place::Items), ("additionalProperties", Place::Field)] {
+        if schema[field].is_object() {
+            check_defaults(&schema[field], &format!("{path}.{field}"), place, faults);
+        }
+    }
+}
+
+fn default_faults(node: &Schema, default: &Value, path: &str) -> Vec<FieldError> {
     let mut filled = default.clone();
     node.apply_defaults(&mut filled);
-    for fault in node.validate(&filled, None) {
-        let at = if fault.path.is_empty() { path.clone() } else { format!("{path}.{}", fault.path) };
-        faults.push(FieldError { path: at, ..fault });
-    }
-    for unknown in node.unknown_fields(default) {
-        faults.push(FieldError::invalid(format!("{path}.{unknown}"), default.clone(), "must not be unknown"));
-    }
+    let at = |inner: &str| if inner.is_empty() { path.to_owned() } else { format!("{path}.{inner}") };
+    let mut faults: Vec<FieldError> = node
+        .validate(&filled, None)
+        .into_iter()
+        .map(|fault| FieldError {
+            path: at(&fault.path),
+            detail: fault.detail.trim_start().to_owned(),
+            ..fault
+        })
+        .collect();
+    faults.extend(
+        node.unknown_fields(default).into_iter().map(|unknown| {
+            FieldError::invalid(at(&unknown), default.clone(), "must not have unknown fields")
+        }),
+    );
+    faults
 }

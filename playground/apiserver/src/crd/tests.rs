@@ -78,14 +78,14 @@ fn a_definition_that_cannot_work_is_refused_by_name() {
             "metadata.name: Invalid value: \"gadgets.example.com\": must be spec.names.plural+\".\"+spec.group",
         ),
         (unscoped, "spec.scope: Unsupported value: \"World\": supported values: \"Cluster\", \"Namespaced\""),
-        (bare, "spec.versions[0].schema.openAPIV3Schema: Required value: schemas are required"),
+        (bare, "spec.versions[0].schema.openAPIV3Schema: Required value"),
         (
             definition(json!({"properties": {}})),
-            "spec.versions[0].schema.openAPIV3Schema.type: Required value: must not be empty at the root",
+            "spec.validation.openAPIV3Schema.type: Required value: must not be empty at the root",
         ),
         (
             definition(json!({"type": "object", "properties": {"a": {"type": "array"}}})),
-            "spec.versions[0].schema.openAPIV3Schema.properties[a].items: Required value: must be specified",
+            "spec.validation.openAPIV3Schema.properties[a].items: Required value: must be specified",
         ),
     ];
     for (definition, expected) in cases {

@@ -23,7 +23,10 @@ impl Schema {
 }
 
 fn check(schema: &Schema, value: &Value, old: Option<&Value>, path: &str, faults: &mut Vec<FieldError>) {
-    if old == Some(value) || (value.is_null() && (schema.nullable || schema.kind.is_none())) {
+    // Built-in types are checked by the decoder and by the rules of their kinds, which know better.
+    let is_built_in = schema.definition.is_some();
+    let is_absent = value.is_null() && (schema.nullable || schema.kind.is_none());
+    if is_built_in || is_absent || old == Some(value) {
         return;
     }
     if !check_type(schema, value, path, faults) {
