@@ -158,7 +158,7 @@ impl<'a> World<'a> {
                 self.may_grow(&seen, replicas)?;
             }
             seen.replicas_wanted = replicas;
-            seen.generation += 1;
+            seen.generation = seen.generation.saturating_add(1);
         }
         for (key, value) in &change.annotations {
             match value {

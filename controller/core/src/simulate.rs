@@ -29,6 +29,8 @@ mod peer;
 mod properties;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod totality;
 
 use std::collections::{BTreeMap, BTreeSet};
 

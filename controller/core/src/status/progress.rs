@@ -27,7 +27,7 @@ fn is_healthy(pass: &Pass<'_>, status: &RolloutStatus) -> bool {
 /// Whether anything moved since the last status.
 fn has_progressed(seen: &RolloutStatus, next: &RolloutStatus) -> bool {
     let count = |count: Option<i32>| count.unwrap_or(0);
-    let old = |status: &RolloutStatus| count(status.replicas) - count(status.updated_replicas);
+    let old = |status: &RolloutStatus| count(status.replicas).saturating_sub(count(status.updated_replicas));
     let selectors = |status: &RolloutStatus| {
         let blue_green = status.blue_green.clone().unwrap_or_default();
         (blue_green.active_selector, blue_green.preview_selector)
