@@ -7,6 +7,9 @@ use super::{Cluster, Pod};
 use crate::observed::EndpointSeen;
 use crate::seen::after;
 
+/// The nodes of the simulation are full with so many pods of one ReplicaSet.
+const MOST_PODS: usize = 5_000;
+
 impl Cluster {
     /// ReplicaSets get their pods and their counts, the active Service its endpoints. Whether anything changed.
     pub fn act(&mut self) -> bool {
@@ -62,7 +65,7 @@ impl Cluster {
 
     fn replace_pods(&mut self, name: &str) -> bool {
         let Some(wanted) = self.replica_sets.get(name).map(|seen| seen.replicas_wanted) else { return false };
-        let wanted = usize::try_from(wanted).unwrap_or(0);
+        let wanted = usize::try_from(wanted).unwrap_or(0).min(MOST_PODS);
         let have = self.pods.get(name).map_or(0, Vec::len);
         for _ in have..wanted {
             let version = self.next_version();

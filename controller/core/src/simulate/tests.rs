@@ -1,7 +1,13 @@
-//! The peer's scenarios, played.
+//! The rules of blue-green, played: a world in a sentence, one action, one look.
+
+mod gates;
+mod identity;
+mod mistakes;
+mod scale;
+mod services;
 
 use serde_json::json;
-use verdigris_crds::Rollout;
+use verdigris_crds::{Rollout, keys};
 
 use super::*;
 
@@ -51,9 +57,74 @@ impl Cluster {
         self.rollout.status.as_ref().and_then(|status| status.current_pod_hash.clone()).unwrap_or_default()
     }
 
+    pub(crate) fn set(&self, revision: u64) -> &ReplicaSetSeen {
+        let mut sets = self.replica_sets.values();
+        sets.find(|seen| seen.revision() == revision).expect("a ReplicaSet of that revision")
+    }
+
+    pub(crate) fn hash(&self, revision: u64) -> String {
+        self.set(revision).hash("app").unwrap_or_default().to_owned()
+    }
+
+    pub(crate) fn status(&self) -> verdigris_crds::RolloutStatus {
+        self.rollout.status.clone().unwrap_or_default()
+    }
+
+    pub(crate) fn condition(&self, type_: &str) -> Option<(String, String, String)> {
+        let conditions = self.status().conditions.unwrap_or_default();
+        let found = conditions.into_iter().find(|condition| condition.type_ == type_)?;
+        Some((found.status, found.reason, found.message))
+    }
+
+    pub(crate) fn told(&self, words: &str) -> usize {
+        self.events().iter().filter(|text| text.contains(words)).count()
+    }
+
+    pub(crate) fn writes(&self) -> usize {
+        self.log.iter().filter(|(_, entry)| matches!(entry, Entry::Write(_))).count()
+    }
+
+    /// Somebody edits the selector of a Service by hand.
+    pub(crate) fn point_by_hand(&mut self, service: &str, hash: Option<&str>) {
+        let version = self.next_version();
+        let service = self.services.get_mut(service).expect("a Service");
+        service.selector.remove(keys::POD_TEMPLATE_HASH);
+        service.selector.extend(hash.map(|hash| (keys::POD_TEMPLATE_HASH.to_owned(), hash.to_owned())));
+        service.resource_version = version;
+    }
+
+    pub(crate) fn wait(&mut self, seconds: i64) {
+        self.run(seconds).expect("safe and at rest");
+    }
+
     pub(crate) fn sizes(&self) -> BTreeMap<u64, i32> {
         self.replica_sets.values().map(|seen| (seen.revision(), seen.replicas_wanted)).collect()
     }
+}
+
+/// A healthy shop, version 1.
+pub(crate) fn deployed(strategy: &Value) -> Cluster {
+    let mut cluster = shop(strategy);
+    cluster.wait(5);
+    assert_eq!(cluster.phase(), ("Healthy", ""));
+    cluster
+}
+
+/// Version 1 is active, version 2 has its pods and waits for what its gate asks.
+pub(crate) fn updated(strategy: &Value) -> Cluster {
+    let mut cluster = deployed(strategy);
+    cluster.set_image("example/app:2");
+    cluster.wait(3);
+    cluster
+}
+
+/// Version 2 was promoted just now, version 1 is still warm.
+pub(crate) fn promoted(strategy: &Value) -> Cluster {
+    let mut cluster = updated(strategy);
+    cluster.promote();
+    cluster.wait(1);
+    assert_eq!(cluster.active(), cluster.hash(2));
+    cluster
 }
 
 #[test]

@@ -1,0 +1,149 @@
+//! Which ReplicaSet is meant: through undo, upgrades, collisions, adoption.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use serde_json::json;
+use verdigris_crds::keys;
+
+use super::{deployed, promoted, shop, updated};
+use crate::decision::{Decision, Outcome, Write};
+use crate::observed::{Fresh, Refusal};
+use crate::simulate::Cluster;
+
+#[test]
+fn undo_with_a_defaulted_template_finds_the_old_replica_set() {
+    let mut cluster = promoted(&json!({}));
+    cluster.set_image("example/app:1");
+    cluster.edit(|rollout| {
+        let template = rollout.spec.template.as_mut().expect("a template");
+        template["spec"]["dnsPolicy"] = json!("ClusterFirst");
+    });
+    cluster.wait(5);
+    assert_eq!(cluster.replica_sets.len(), 2);
+    assert_eq!(cluster.active(), cluster.hash(3));
+}
+
+#[test]
+fn a_template_once_compared_is_known_by_its_annotation() {
+    let mut cluster = promoted(&json!({}));
+    cluster.edit(|rollout| {
+        let template = rollout.spec.template.as_mut().expect("a template");
+        template["spec"]["dnsPolicy"] = json!("ClusterFirst");
+    });
+    cluster.wait(5);
+    assert_eq!(cluster.replica_sets.len(), 2);
+    let asks = crate::decide(&cluster.observe(&BTreeSet::new()), cluster.now);
+    assert!(matches!(asks, Outcome::Decided(_)), "{asks:?}");
+}
+
+#[test]
+fn a_replica_set_without_our_annotation_is_known_by_the_record_or_by_comparison() {
+    let mut cluster = updated(&json!({}));
+    for seen in cluster.replica_sets.values_mut() {
+        seen.annotations.remove(keys::TEMPLATE_SHA256);
+    }
+    cluster.wait(1);
+    cluster.edit(|rollout| rollout.spec.replicas = Some(3));
+    cluster.wait(5);
+    assert_eq!(cluster.replica_sets.len(), 2);
+}
+
+#[test]
+fn revisions_grow_and_are_never_used_twice() {
+    let mut cluster = promoted(&json!({"autoPromotionEnabled": true}));
+    for image in [1, 2, 3, 1] {
+        cluster.set_image(&format!("example/app:{image}"));
+        cluster.wait(5);
+    }
+    let revisions: Vec<u64> = cluster.replica_sets.values().map(|seen| seen.revision()).collect();
+    assert_eq!(BTreeSet::from_iter(revisions), BTreeSet::from([4, 5, 6]));
+    assert_eq!(cluster.set(6).annotations[keys::REVISION_HISTORY], "1,3");
+    let annotations = cluster.rollout.metadata.annotations.clone().unwrap_or_default();
+    assert_eq!(annotations[keys::REVISION], "6");
+}
+
+fn refusal(cluster: &Cluster, code: u16, reason: &str) -> Refusal {
+    let decision = decided(cluster, None, &BTreeSet::new());
+    let Some(Write::CreateReplicaSet(new)) = decision.writes.first() else { panic!("{decision:?}") };
+    Refusal {
+        what: format!("create ReplicaSet {}", new.name),
+        code,
+        reason: reason.into(),
+        message: "said the server".into(),
+    }
+}
+
+fn decided(cluster: &Cluster, refusal: Option<Refusal>, fresh: &BTreeSet<Fresh>) -> Decision {
+    let mut observed = cluster.observe(fresh);
+    observed.refusal = refusal;
+    match crate::decide(&observed, cluster.now) {
+        Outcome::Decided(decision) => *decision,
+        Outcome::NeedFresh(needs) => panic!("needs {needs:?}"),
+    }
+}
+
+#[test]
+fn a_name_that_a_stranger_has_taken_leads_to_another() {
+    let cluster = shop(&json!({}));
+    let refusal = refusal(&cluster, 409, "AlreadyExists");
+    let mut observed = cluster.observe(&BTreeSet::new());
+    observed.refusal = Some(refusal.clone());
+    let asks = crate::decide(&observed, cluster.now);
+    assert_eq!(
+        asks,
+        Outcome::NeedFresh(BTreeSet::from([Fresh::ReplicaSets])),
+        "is it ours, and the cache late?"
+    );
+
+    let decision = decided(&cluster, Some(refusal.clone()), &BTreeSet::from([Fresh::ReplicaSets]));
+    let Some(Write::CreateReplicaSet(new)) = decision.writes.first() else { panic!("{decision:?}") };
+    assert!(!refusal.what.ends_with(&new.name));
+    assert_eq!(decision.status.collision_count, Some(1));
+}
+
+#[test]
+fn a_template_that_the_server_refuses_is_invalid_in_the_servers_words() {
+    let cluster = shop(&json!({}));
+    let decision = decided(&cluster, Some(refusal(&cluster, 422, "Invalid")), &BTreeSet::new());
+    assert_eq!(decision.writes, []);
+    let message = decision.status.message.unwrap_or_default();
+    assert!(message.starts_with("InvalidSpec: The Rollout \"app\" is invalid: spec.template: "), "{message}");
+    assert!(message.contains("said the server"), "{message}");
+}
+
+#[test]
+fn a_quota_is_told_and_tried_again() {
+    let cluster = shop(&json!({}));
+    let decision = decided(&cluster, Some(refusal(&cluster, 403, "Forbidden")), &BTreeSet::new());
+    assert_eq!(decision.writes, []);
+    assert_eq!(decision.events[0].reason, "ReplicaSetCreateError");
+    assert!(decision.look_again.is_some_and(|at| at > cluster.now));
+}
+
+#[test]
+fn orphans_that_match_are_adopted_and_what_no_longer_matches_is_released() {
+    let mut cluster = deployed(&json!({}));
+    let name = cluster.set(1).name.clone();
+    cluster.replica_sets.get_mut(&name).expect("a ReplicaSet").controller_uid = None;
+    cluster.wait(1);
+    assert_eq!(cluster.replica_sets.len(), 1, "adopted, not made again");
+    assert_eq!(cluster.set(1).controller_uid, cluster.rollout.metadata.uid);
+
+    let mut cluster = updated(&json!({}));
+    let name = cluster.set(2).name.clone();
+    let seen = cluster.replica_sets.get_mut(&name).expect("a ReplicaSet");
+    seen.labels.insert("app".into(), "other".into());
+    cluster.pass().expect("safe");
+    assert_eq!(cluster.replica_sets[&name].controller_uid, None);
+}
+
+#[test]
+fn a_rollout_that_is_being_deleted_is_left_alone() {
+    let mut cluster = deployed(&json!({}));
+    cluster.set_image("example/app:2");
+    let now = k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(Timestamp::UNIX_EPOCH);
+    cluster.rollout.metadata.deletion_timestamp = Some(now);
+    cluster.wait(5);
+    assert_eq!(cluster.replica_sets.len(), 1);
+}

@@ -1,0 +1,145 @@
+//! Selectors: preview at once, drift restored, traffic proven.
+
+use serde_json::json;
+use verdigris_crds::keys;
+
+use super::{deployed, promoted, updated};
+
+#[test]
+fn preview_is_pointed_in_the_pass_that_creates_the_replica_set() {
+    let mut cluster = deployed(&json!({}));
+    cluster.set_image("example/app:2");
+    cluster.pass().expect("safe");
+    assert_eq!(cluster.services["app-preview"].hash(), Some(cluster.hash(2).as_str()));
+    assert_eq!(cluster.active(), cluster.hash(1));
+}
+
+#[test]
+fn services_are_marked_as_managed() {
+    let cluster = deployed(&json!({}));
+    assert_eq!(cluster.services["app-active"].managed_by.as_deref(), Some("app"));
+    assert_eq!(cluster.services["app-preview"].managed_by.as_deref(), Some("app"));
+}
+
+#[test]
+fn a4_a_stripped_selector_is_restored_and_is_no_approval() {
+    let mut cluster = updated(&json!({}));
+    cluster.point_by_hand("app-active", None);
+    cluster.wait(0);
+    assert_eq!(cluster.active(), cluster.hash(1));
+    assert_eq!(cluster.phase(), ("Paused", "BlueGreenPause"));
+    assert_eq!(cluster.told("ServiceDrift"), 1);
+}
+
+#[test]
+fn a5_a_selector_pointed_past_the_gate_by_hand_is_restored() {
+    let mut cluster = updated(&json!({}));
+    let hash = cluster.hash(2);
+    cluster.point_by_hand("app-active", Some(&hash));
+    cluster.wait(0);
+    assert_eq!(cluster.active(), cluster.hash(1));
+    assert_eq!(cluster.phase(), ("Paused", "BlueGreenPause"));
+}
+
+#[test]
+fn drift_is_only_reported_while_the_operator_has_the_wheel() {
+    let mut cluster = updated(&json!({}));
+    cluster.edit(|rollout| rollout.spec.paused = Some(true));
+    cluster.point_by_hand("app-active", None);
+    cluster.wait(60);
+    assert_eq!(cluster.active(), "");
+    assert_eq!(cluster.told("ServiceDrift"), 1);
+    let (_, _, message) = cluster.condition(keys::SERVICE_DRIFT).expect("a condition");
+    assert!(message.contains("spec.paused"), "{message}");
+    assert_eq!(cluster.status().blue_green.and_then(|it| it.active_selector), Some(cluster.hash(1)));
+    cluster.edit(|rollout| rollout.spec.paused = None);
+    cluster.wait(0);
+    assert_eq!(cluster.active(), cluster.hash(1));
+    assert_eq!(cluster.condition(keys::SERVICE_DRIFT), None);
+}
+
+#[test]
+fn drift_is_not_restored_to_a_version_without_ready_pods() {
+    let mut cluster = updated(&json!({}));
+    let name = cluster.set(1).name.clone();
+    cluster.break_pods(&name, 2);
+    cluster.wait(0);
+    let hash = cluster.hash(2);
+    cluster.point_by_hand("app-active", Some(&hash));
+    cluster.wait(60);
+    assert_eq!(cluster.active(), hash, "better the wrong version than none");
+    assert!(cluster.condition(keys::SERVICE_DRIFT).is_some());
+}
+
+#[test]
+fn a_service_made_again_or_renamed_in_an_update_serves_stable() {
+    let mut cluster = updated(&json!({}));
+    cluster.add_service("app-active");
+    cluster.wait(0);
+    assert_eq!(cluster.active(), cluster.hash(1));
+
+    cluster.add_service("app-front");
+    cluster.edit(|rollout| {
+        let strategy = rollout.spec.strategy.as_mut().and_then(|strategy| strategy.blue_green.as_mut());
+        strategy.expect("blue-green").active_service = "app-front".into();
+    });
+    cluster.wait(1);
+    assert_eq!(cluster.services["app-front"].hash(), Some(cluster.hash(1).as_str()));
+    assert_eq!(cluster.phase(), ("Paused", "BlueGreenPause"));
+}
+
+#[test]
+fn a_lost_status_promotes_nobody() {
+    let mut cluster = updated(&json!({}));
+    cluster.rollout.status = None;
+    cluster.wait(5);
+    assert_eq!(cluster.active(), cluster.hash(1));
+    assert_eq!(cluster.phase(), ("Paused", "BlueGreenPause"));
+    assert_eq!(cluster.status().stable_rs, Some(cluster.hash(1)));
+}
+
+#[test]
+fn a1_the_delay_of_the_old_version_begins_when_the_endpoints_show_the_switch() {
+    let mut cluster = updated(&json!({}));
+    cluster.settings.endpoints_follow = false;
+    cluster.promote();
+    cluster.wait(20);
+    assert_eq!(cluster.set(1).scale_down_deadline(), None, "traffic may still come");
+    let (status, ..) = cluster.condition(keys::TRAFFIC_SWITCHED).expect("a condition");
+    assert_eq!(status, "False");
+    cluster.settings.endpoints_follow = true;
+    cluster.wait(0);
+    let (status, reason, _) = cluster.condition(keys::TRAFFIC_SWITCHED).expect("a condition");
+    assert_eq!((status.as_str(), reason.as_str()), ("True", "EndpointsFollowed"));
+    cluster.wait(5);
+    assert_eq!(cluster.set(1).replicas_wanted, 2);
+    cluster.wait(1);
+    assert_eq!(cluster.set(1).replicas_wanted, 0);
+}
+
+#[test]
+fn a2_endpoints_that_may_not_be_read_cost_a_minute_and_the_condition_says_so() {
+    let mut cluster = updated(&json!({}));
+    cluster.settings.endpoints_readable = false;
+    cluster.promote();
+    cluster.wait(59);
+    assert_eq!(cluster.set(1).scale_down_deadline(), None);
+    cluster.wait(1);
+    let (status, reason, _) = cluster.condition(keys::TRAFFIC_SWITCHED).expect("a condition");
+    assert_eq!((status.as_str(), reason.as_str()), ("Unknown", "EndpointsNotReadable"));
+    cluster.wait(6);
+    assert_eq!(cluster.set(1).replicas_wanted, 0);
+}
+
+#[test]
+fn what_still_is_an_endpoint_stays_beyond_its_deadline() {
+    let mut cluster = promoted(&json!({}));
+    let hash = cluster.hash(1);
+    cluster.followed.insert(keys::POD_TEMPLATE_HASH.into(), hash);
+    cluster.settings.endpoints_follow = false;
+    cluster.wait(60);
+    assert_eq!(cluster.set(1).replicas_wanted, 2);
+    cluster.settings.endpoints_follow = true;
+    cluster.wait(0);
+    assert_eq!(cluster.set(1).replicas_wanted, 0);
+}
