@@ -97,6 +97,21 @@ fn with_cause(error: &(dyn std::error::Error + 'static)) -> String {
     error.source().map_or_else(|| error.to_string(), |cause| format!("{error}: {cause}"))
 }
 
+/// Why no client could be made: mostly a login command (kubelogin and the like) that is not there or fails.
+pub fn explain_login(error: &kube::Error, command: Option<&str>) -> String {
+    use kube::client::AuthError;
+    match (error, command) {
+        (kube::Error::Auth(AuthError::AuthExecStart(error)), Some(command)) => {
+            format!("the kubeconfig's login command {command} cannot be run: {error}")
+        }
+        (kube::Error::Auth(AuthError::AuthExecRun { out, .. }), Some(command)) => {
+            let said = String::from_utf8_lossy(&out.stderr);
+            format!("the kubeconfig's login command {command} failed ({}): {}", out.status, said.trim())
+        }
+        _ => format!("the kubeconfig cannot be used: {}", root(error)),
+    }
+}
+
 /// The words of the innermost error: those around it only say that a request failed.
 pub fn root(error: &(dyn std::error::Error + 'static)) -> String {
     let mut innermost = error;
@@ -114,7 +129,9 @@ pub fn is_not_found(error: &kube::Error) -> bool {
 /// Whether the answer means that the kind is not there: not an object of it, but the path.
 pub fn is_missing_kind(error: &kube::Error) -> bool {
     let kube::Error::Api(status) = error else { return false };
-    status.code == 404 && status.details.as_ref().is_none_or(|details| details.name.is_empty())
+    let of_an_api_server = ["404 page not found", "the server could not find the requested resource"]
+        .contains(&status.message.trim());
+    status.code == 404 && of_an_api_server
 }
 
 /// Whether somebody else wrote in between: a resourceVersion is not the newest any more (409), or the `test` of a JSON

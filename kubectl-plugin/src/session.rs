@@ -8,7 +8,7 @@ use crate::{
     args::Program,
     cluster::Cluster,
     connection::{Connection, ConnectionArgs},
-    error::{Error, root},
+    error::{Error, explain_login},
 };
 
 /// One run of the program.
@@ -47,8 +47,9 @@ impl Session {
         let Connection { config, user } = self.connection.connection().await?;
         let namespace = config.default_namespace.clone();
         let address = config.cluster_url.to_string();
-        let client = Client::try_from(config)
-            .map_err(|error| Error::Api(format!("the kubeconfig cannot be used: {}", root(&error))))?;
+        let login = config.auth_info.exec.as_ref().and_then(|exec| exec.command.clone());
+        let client =
+            Client::try_from(config).map_err(|error| Error::Api(explain_login(&error, login.as_deref())))?;
         Ok(Cluster::new(client, namespace, user, address, self.program))
     }
 

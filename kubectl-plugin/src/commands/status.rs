@@ -76,6 +76,7 @@ async fn watch(cluster: &Cluster, args: &Args, rollout: Rollout) -> Result<(), E
                     if !world.take(told) {
                         continue;
                     }
+                    world.trouble.values().for_each(|why| screen::note(&format!("cannot watch just now: {why}")));
                 }
                 None => return Err(Error::WatchTimeout),
             },
