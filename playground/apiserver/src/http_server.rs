@@ -2,11 +2,12 @@
 
 use std::{net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
+use axum::serve::Listener;
 use http::{Request, header};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
-    net::{TcpListener, TcpStream},
+    io::{AsyncRead, AsyncWrite},
     sync::watch,
     task::{JoinHandle, JoinSet},
     time::timeout,
@@ -20,9 +21,6 @@ const STOP_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// How long a client may take to send the head of a request.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
-
-/// How long to wait when the system refuses another connection (too many open files).
-const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// Paths that need no token, as on a real server.
 const OPEN_PATHS: [&str; 4] = ["/healthz", "/livez", "/readyz", "/version"];
@@ -56,11 +54,15 @@ impl Drop for Listening {
 }
 
 impl ApiServer {
-    /// Serves HTTP/1.1 on `listener` to those who bear `token`. Needs a runtime whose clock is not paused.
+    /// Serves HTTP/1.1 on `listener`, plain or with TLS, to those who bear `token`. Needs a runtime whose clock is not
+    /// paused. Whoever makes the listener turns Nagle's algorithm off. (kubectl sends its token over TLS only.)
     ///
     /// # Errors
     /// If the listener has no address, which it always has while it is open.
-    pub fn serve(&self, listener: TcpListener, token: &str) -> std::io::Result<Listening> {
+    pub fn serve<L>(&self, listener: L, token: &str) -> std::io::Result<Listening>
+    where
+        L: Listener<Addr = SocketAddr>,
+    {
         let address = listener.local_addr()?;
         let (stop, stopped) = watch::channel(false);
         let authorization = Arc::from(format!("Bearer {token}"));
@@ -75,28 +77,24 @@ async fn stop_of(stopped: &mut watch::Receiver<bool>) {
     let _ = stopped.wait_for(|stopped| *stopped).await;
 }
 
-async fn accept(
+async fn accept<L>(
     server: ApiServer,
-    listener: TcpListener,
+    mut listener: L,
     authorization: Arc<str>,
     stopped: watch::Receiver<bool>,
-) {
+) where
+    L: Listener<Addr = SocketAddr>,
+{
     let mut connections = JoinSet::new();
     let mut stopping = stopped.clone();
     loop {
         tokio::select! {
             biased;
             () = stop_of(&mut stopping) => break,
-            accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => {
-                    let (server, authorization) = (server.clone(), Arc::clone(&authorization));
-                    connections.spawn(converse(server, stream, authorization, stopped.clone()));
-                }
-                Err(error) => {
-                    tracing::warn!(%error, "accepting a connection");
-                    tokio::time::sleep(ACCEPT_PAUSE).await;
-                }
-            },
+            (stream, _) = listener.accept() => {
+                let (server, authorization) = (server.clone(), Arc::clone(&authorization));
+                connections.spawn(converse(server, stream, authorization, stopped.clone()));
+            }
             Some(_) = connections.join_next() => {}
         }
     }
@@ -104,14 +102,14 @@ async fn accept(
     while connections.join_next().await.is_some() {}
 }
 
-async fn converse(
+async fn converse<S>(
     server: ApiServer,
-    stream: TcpStream,
+    stream: S,
     authorization: Arc<str>,
     mut stopped: watch::Receiver<bool>,
-) {
-    // Small answers should not wait for more to come; without this they still arrive.
-    let _ = stream.set_nodelay(true);
+) where
+    S: AsyncRead + AsyncWrite + Unpin + Send,
+{
     let answer = service_fn(move |request: Request<Incoming>| {
         let (mut server, authorization) = (server.clone(), Arc::clone(&authorization));
         async move {

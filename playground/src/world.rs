@@ -1,0 +1,285 @@
+//! The world: API server, cluster, controller and dashboard, all in this process.
+
+use std::{
+    collections::BTreeMap,
+    net::{Ipv4Addr, SocketAddr},
+    sync::Arc,
+};
+
+use anyhow::Context as _;
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::Node;
+use kube::{Api, Client, api::ListParams};
+use tokio::{
+    net::TcpListener,
+    task::JoinSet,
+    time::{Duration, Instant, sleep},
+};
+use verdigris_controller::{Controller, Ports, SystemClock, rules::Rules};
+use verdigris_dashboard::Secret;
+use verdigris_playground_apiserver::{http_server::Listening, server::ApiServer};
+use verdigris_playground_cluster::{Cluster, object::ObjectKey, proxy};
+
+use crate::{
+    home::Home,
+    options::Options,
+    tls::Identity,
+    tour::{ACTIVE, NAMESPACE, PREVIEW},
+};
+
+/// Whose name the kubeconfig carries; approvals record it.
+const USER: &str = "playground";
+/// How long the cluster may take to come up.
+const UP_MAX: Duration = Duration::from_secs(10);
+
+/// How the world is set up.
+#[derive(Clone)]
+pub struct WorldOptions {
+    /// Port of the API; 0 takes a free one.
+    pub port: u16,
+    /// Port of the dashboard; 0 takes a free one.
+    pub dashboard_port: u16,
+    /// Nodes of the cluster.
+    pub nodes: usize,
+    /// How long the service proxy takes to follow a change of endpoints.
+    pub programming_delay: Duration,
+    /// What the controller goes by. Tests put mutants here, to see that the load notices them.
+    pub rules: Rules,
+}
+
+impl Default for WorldOptions {
+    fn default() -> Self {
+        Self {
+            port: 0,
+            dashboard_port: 0,
+            nodes: 3,
+            programming_delay: Duration::from_millis(20),
+            rules: Rules::default(),
+        }
+    }
+}
+
+impl From<&Options> for WorldOptions {
+    fn from(options: &Options) -> Self {
+        Self {
+            port: options.port,
+            dashboard_port: options.dashboard_port,
+            nodes: usize::from(options.nodes),
+            programming_delay: Duration::from_millis(options.programming_delay),
+            rules: Rules::default(),
+        }
+    }
+}
+
+/// Where the dashboard is.
+#[derive(Clone, Debug)]
+pub struct DashboardPlace {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// The path of its first page.
+    pub path: String,
+}
+
+impl DashboardPlace {
+    /// What to open in a browser.
+    pub fn url(&self) -> String {
+        format!("http://{}{}", self.address, self.path)
+    }
+
+    /// The path of a Rollout's page.
+    pub fn rollout(&self, namespace: &str, name: &str) -> String {
+        format!("{}/rollout/{namespace}/{name}", self.path.trim_end_matches('/'))
+    }
+}
+
+/// A running world. Dropping it ends everything in it.
+pub struct World {
+    server: ApiServer,
+    cluster: Cluster,
+    api: Listening,
+    dashboard: DashboardPlace,
+    started: Duration,
+    _tasks: JoinSet<()>,
+}
+
+impl World {
+    /// Starts everything, and writes the kubeconfig into `home`.
+    ///
+    /// # Errors
+    /// If a port is taken, or the cluster does not come up.
+    pub async fn start(options: &WorldOptions, home: &Home) -> anyhow::Result<Self> {
+        let began = Instant::now();
+        let mut secret = [0; 40];
+        getrandom::fill(&mut secret).map_err(|error| anyhow::anyhow!("drawing secrets: {error}"))?;
+        let (token, seed) = secret.split_at(32);
+        let token: String = token.iter().map(|byte| format!("{byte:02x}")).collect();
+        let seed = u64::from_le_bytes(seed.try_into().unwrap_or_default());
+
+        let server = ApiServer::new(Arc::new(now), seed);
+        let applied = server.apply_crd(verdigris_crds::manifest::ROLLOUT_YAML);
+        applied.map_err(|error| anyhow::anyhow!("applying the CRD of Rollouts: {error:?}"))?;
+        let api = serve_api(&server, options.port, &token, home).await?;
+        let cluster = start_cluster(&server, options, seed)?;
+        let mut tasks = JoinSet::new();
+        let ports = Ports {
+            client: server.client_named("verdigris-controller"),
+            clock: Arc::new(SystemClock),
+            dice: fastrand::Rng::with_seed(seed),
+        };
+        let controller =
+            Controller::with_rules(ports, verdigris_controller::Options::default(), options.rules.clone());
+        tasks.spawn(controller.run(std::future::pending()));
+        let dashboard = start_dashboard(&server, options.dashboard_port).await?;
+        let mut world = Self { server, cluster, api, dashboard, started: Duration::ZERO, _tasks: tasks };
+        world.nodes_ready(options.nodes).await?;
+        world.started = began.elapsed();
+        Ok(world)
+    }
+
+    /// The embedded API server.
+    pub fn server(&self) -> &ApiServer {
+        &self.server
+    }
+
+    /// A client of the API, without a socket.
+    pub fn client(&self) -> Client {
+        self.server.client()
+    }
+
+    /// Where the API listens.
+    pub fn api(&self) -> SocketAddr {
+        self.api.address()
+    }
+
+    /// Where the dashboard is.
+    pub fn dashboard(&self) -> &DashboardPlace {
+        &self.dashboard
+    }
+
+    /// How long it took until all nodes were ready.
+    pub fn started(&self) -> Duration {
+        self.started
+    }
+
+    /// Where port 80 of a Service is reached on loopback.
+    pub fn service(&self, namespace: &str, name: &str) -> Option<SocketAddr> {
+        self.cluster.proxy()?.address_of(namespace, name, 80)
+    }
+
+    /// The addresses of all Services.
+    pub fn proxy(&self) -> Option<&proxy::ServiceProxy> {
+        self.cluster.proxy()
+    }
+
+    async fn nodes_ready(&self, count: usize) -> anyhow::Result<()> {
+        let nodes: Api<Node> = Api::all(self.client());
+        let until = Instant::now() + UP_MAX;
+        while Instant::now() < until {
+            let listed = nodes.list(&ListParams::default()).await.context("listing nodes")?.items;
+            if listed.iter().filter(|node| is_ready(node)).count() >= count {
+                return Ok(());
+            }
+            sleep(Duration::from_millis(2)).await;
+        }
+        anyhow::bail!("the nodes were not ready within {UP_MAX:?}")
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the playground runs in real time: this is where it enters")]
+fn now() -> Timestamp {
+    Timestamp::now()
+}
+
+async fn serve_api(server: &ApiServer, port: u16, token: &str, home: &Home) -> anyhow::Result<Listening> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await;
+    let listener = listener.with_context(|| format!("listening on port {port} for the API"))?;
+    let identity = Identity::new()?;
+    let api = server.serve(identity.listen(listener), token)?;
+    home.write_kubeconfig(&kubeconfig(api.address(), &identity.authority_pem, token))?;
+    Ok(api)
+}
+
+fn start_cluster(server: &ApiServer, options: &WorldOptions, seed: u64) -> anyhow::Result<Cluster> {
+    let mut fixed_ports = BTreeMap::new();
+    for service in [ACTIVE, PREVIEW] {
+        fixed_ports.insert((ObjectKey::new(NAMESPACE, service), 80), free_port()?);
+    }
+    let proxy = proxy::Options { programming_delay: options.programming_delay, fixed_ports };
+    let mut cluster = verdigris_playground_cluster::Options::with_sockets(Arc::new(now), seed);
+    cluster.nodes = options.nodes;
+    cluster.proxy = Some(proxy);
+    Ok(Cluster::start(server.client_named("verdigris-playground-cluster"), cluster))
+}
+
+async fn start_dashboard(server: &ApiServer, port: u16) -> anyhow::Result<DashboardPlace> {
+    let options = verdigris_dashboard::Options {
+        address: SocketAddr::from((Ipv4Addr::LOCALHOST, port)),
+        user: Some(USER.to_owned()),
+        ..verdigris_dashboard::Options::default()
+    };
+    let path = format!("/{}/", options.root_path);
+    let secret = Secret::from_system()?;
+    let client = server.client_named("verdigris-dashboard");
+    let running = verdigris_dashboard::serve(client, options, Arc::new(now), secret, std::future::pending());
+    let running = running.await.context("starting the dashboard")?;
+    Ok(DashboardPlace { address: running.address(), path })
+}
+
+/// A port that nobody listens on now. If somebody takes it in between, the proxy takes another and says so.
+fn free_port() -> anyhow::Result<u16> {
+    let listener =
+        std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("looking for a free port")?;
+    Ok(listener.local_addr()?.port())
+}
+
+fn is_ready(node: &Node) -> bool {
+    let conditions = node.status.as_ref().and_then(|status| status.conditions.as_ref());
+    conditions.is_some_and(|all| all.iter().any(|one| one.type_ == "Ready" && one.status == "True"))
+}
+
+fn kubeconfig(address: SocketAddr, authority_pem: &str, token: &str) -> String {
+    let authority = base64(authority_pem.as_bytes());
+    format!(
+        "apiVersion: v1\nkind: Config\ncurrent-context: playground\n\
+         clusters:\n- name: playground\n  cluster:\n    server: https://{address}\n    \
+         certificate-authority-data: {authority}\n\
+         users:\n- name: {USER}\n  user:\n    token: {token}\n\
+         contexts:\n- name: playground\n  context: {{cluster: playground, user: {USER}}}\n"
+    )
+}
+
+/// RFC 4648, section 4.
+fn base64(bytes: &[u8]) -> String {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
+    for chunk in bytes.chunks(3) {
+        let [a, b, c] = [0, 1, 2].map(|index| u32::from(chunk.get(index).copied().unwrap_or_default()));
+        let group = a << 16 | b << 8 | c;
+        for index in 0..4 {
+            let sextet = group >> (18 - 6 * index) & 63;
+            let absent = index > chunk.len();
+            text.push(if absent { '=' } else { char::from(ALPHABET[sextet as usize]) });
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn base64_is_that_of_rfc_4648() {
+        let vectors = [
+            ("", ""),
+            ("f", "Zg=="),
+            ("fo", "Zm8="),
+            ("foo", "Zm9v"),
+            ("foob", "Zm9vYg=="),
+            ("foobar", "Zm9vYmFy"),
+        ];
+        for (plain, encoded) in vectors {
+            assert_eq!(base64(plain.as_bytes()), encoded);
+        }
+    }
+}
