@@ -7,10 +7,10 @@ mod wide;
 
 use askama::Template;
 use jiff::Timestamp;
-use verdigris_core::view::{Icon, PodView, ReplicaSetView, Role, RolloutView, ServiceView, Tag};
+use verdigris_core::view::{PodView, ReplicaSetView, Role, RolloutView, ServiceView, Tag};
 use verdigris_crds::Rollout;
 
-use crate::pages::words::{icon_class, pods, short_image, sign};
+use crate::pages::words::{icon_class, pod_look, pods, short_image, sign};
 use layout::Drawing;
 
 /// ReplicaSets that are drawn; the others are listed below the picture anyway.
@@ -221,12 +221,7 @@ fn delay_secs(rollout: &Rollout, set: &ReplicaSetView) -> i64 {
 
 impl PodNode {
     fn new(pod: &PodView) -> Self {
-        let class = if pod.ready { "healthy" } else { icon_class(pod.icon) };
-        // Running but not ready takes no traffic: on its way, not well.
-        let (class, icon) = match class {
-            "healthy" if !pod.ready => ("progressing", Icon::Progressing),
-            class => (class, pod.icon),
-        };
+        let (class, icon) = pod_look(pod);
         Self { class, sign: sign(icon), title: format!("{}: {}, {}", pod.name, pod.status, pod.info()) }
     }
 }

@@ -6,7 +6,7 @@ use verdigris_core::view::{Icon, Phase, PodView, ReplicaSetView, RolloutView, Ta
 
 use crate::{
     filter::Filter,
-    pages::words::{self, icon_class, phase_class, pods, short_image, sign},
+    pages::words::{self, phase_class, pod_look, pods, short_image, sign},
     problem::render,
     state::Shared,
     store::{Key, RolloutRead, Scene},
@@ -174,9 +174,7 @@ impl Run {
 
 impl Dot {
     fn of((index, pod): (usize, &PodView)) -> Self {
-        let class = if pod.ready { "healthy" } else { icon_class(pod.icon) };
-        // Running but not ready is on its way, not well.
-        let class = if !pod.ready && class == "healthy" { "progressing" } else { class };
+        let (class, _) = pod_look(pod);
         Self { class, x: index * 13 + 1 }
     }
 }

@@ -1,7 +1,7 @@
 //! Words and classes that pages share.
 
 use jiff::{Timestamp, tz::TimeZone};
-use verdigris_core::view::{Icon, Phase};
+use verdigris_core::view::{Icon, Phase, PodView};
 
 /// The style of a phase.
 pub(crate) fn phase_class(phase: &Phase) -> &'static str {
@@ -25,6 +25,15 @@ pub(crate) fn icon_class(icon: Icon) -> &'static str {
         Icon::Progressing | Icon::Waiting => "progressing",
         Icon::Paused => "paused",
         Icon::Unknown | Icon::Neutral | Icon::Blank => "other",
+    }
+}
+
+/// How a pod looks: one that runs but is not ready takes no traffic, so it is on its way, not well.
+pub(crate) fn pod_look(pod: &PodView) -> (&'static str, Icon) {
+    match (pod.ready, icon_class(pod.icon)) {
+        (true, _) => ("healthy", Icon::Ok),
+        (false, "healthy") => ("progressing", Icon::Progressing),
+        (false, class) => (class, pod.icon),
     }
 }
 

@@ -7,7 +7,7 @@ use verdigris_crds::Rollout;
 
 use super::{Ask, Page};
 use crate::{
-    pages::words::{icon_class, sign},
+    pages::words::{icon_class, pod_look, sign},
     write::Verb,
 };
 
@@ -122,10 +122,11 @@ fn to_revision(page: &Page<'_>, set: &ReplicaSetView, verb: Verb, label: &str, e
 
 impl PodLine {
     fn new(pod: &PodView) -> Self {
+        let (class, icon) = pod_look(pod);
         Self {
             name: pod.name.clone(),
-            class: icon_class(pod.icon),
-            sign: sign(pod.icon),
+            class,
+            sign: sign(icon),
             status: pod.status.clone(),
             info: match pod.restarts {
                 0 => format!("{}/{} ready", pod.containers_ready, pod.containers),

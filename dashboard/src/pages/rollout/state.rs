@@ -47,7 +47,8 @@ impl StateFragment {
             class: phase_class(&view.phase),
             symbol: view.icon.symbol(),
             sign: sign(view.icon),
-            message: view.message.clone(),
+            // What the first sentence says already is not said twice.
+            message: if view.message.ends_with(&sentences[0]) { String::new() } else { view.message.clone() },
             sentences: sentences.iter().map(|text| sentence(text)).collect(),
             strategy: view.strategy.as_str(),
             canary: view.canary.as_ref().map(|canary| {
