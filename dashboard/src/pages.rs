@@ -22,17 +22,20 @@ pub(crate) struct Shell {
     pub(crate) live: String,
     /// What of the store this page has seen.
     pub(crate) seen: String,
+    /// What to type for the same in a terminal.
+    pub(crate) terminal: String,
     /// The way here: texts and URLs; the last is this page.
     pub(crate) crumbs: Vec<(String, String)>,
 }
 
 impl Shell {
-    pub(crate) fn new(app: &Shared, title: String, live: String, version: u64) -> Self {
+    pub(crate) fn new(app: &Shared, title: String, live: String, version: u64, verb: &str) -> Self {
         Self {
             root: app.root.clone(),
             assets: assets::version(),
             release: env!("CARGO_PKG_VERSION"),
             title,
+            terminal: format!("{} {verb}", app.options.command),
             live,
             seen: app.seen(version),
             crumbs: Vec::new(),

@@ -144,7 +144,9 @@ fn list(app: &Shared, namespace: Option<&str>, filter: Filter) -> Html<String> {
     let rows = rows(app, namespace, &filter);
     let place = place(namespace);
     let live = format!("{}/-/live?namespace={}", app.root, namespace.unwrap_or_default());
-    let mut shell = Shell::new(app, format!("Rollouts {place}"), live, version);
+    let verb =
+        namespace.map_or("list rollouts -A".to_owned(), |namespace| format!("list rollouts -n {namespace}"));
+    let mut shell = Shell::new(app, format!("Rollouts {place}"), live, version, &verb);
     shell.crumbs.push(("Rollouts".to_owned(), app.list_url(None)));
     shell.crumbs.extend(namespace.map(|namespace| (namespace.to_owned(), app.list_url(Some(namespace)))));
     let html_of = |needs: bool| rows.iter().filter(|row| row.needs_action == needs).map(Row::html).collect();

@@ -63,7 +63,8 @@ pub(crate) async fn page(
         return Err(missing(&app, &key));
     }
     let live = format!("{}/-/live/{}/{}", app.root, key.0, key.1);
-    let mut shell = Shell::new(&app, format!("{} in {}", key.1, key.0), live, version);
+    let verb = format!("get rollout {} -n {} -w", key.1, key.0);
+    let mut shell = Shell::new(&app, format!("{} in {}", key.1, key.0), live, version, &verb);
     shell.crumbs = vec![
         ("Rollouts".to_owned(), app.list_url(None)),
         (key.0.clone(), app.list_url(Some(&key.0))),

@@ -19,6 +19,13 @@ fn status(body: &Value) -> Sent {
     (STATUS.to_owned(), MERGE.to_owned(), json!({ "status": body }))
 }
 
+/// A change of the status that is refused if the version has become another.
+fn status_of_the_version_shown(changes: &[Value]) -> Sent {
+    let same = json!({"op": "test", "path": "/status/currentPodHash", "value": "54bc99754"});
+    let body = std::iter::once(&same).chain(changes).cloned().collect();
+    (STATUS.to_owned(), JSON.to_owned(), body)
+}
+
 #[tokio::test(start_paused = true)]
 async fn promote_approves_the_version_that_was_shown_and_ends_the_pause() {
     let world = World::of(PAUSED).await;
@@ -31,18 +38,23 @@ async fn promote_approves_the_version_that_was_shown_and_ends_the_pause() {
     let approval = approval(&patches[0]);
     assert_eq!((&approval["hash"], &approval["revision"]), (&json!("54bc99754"), &json!(2)));
     assert_eq!(approval["by"], "dashboard");
-    assert_eq!(patches[1..], [status(&json!({"pauseConditions": null}))]);
+    let clear = status_of_the_version_shown(&[
+        json!({"op": "test", "path": "/status/pauseConditions/0/reason", "value": "BlueGreenPause"}),
+        json!({"op": "remove", "path": "/status/pauseConditions"}),
+    ]);
+    assert_eq!(patches[1..], [clear]);
     let done = world.get("/rollouts/rollout/shop/app?done=promote").await.body;
     assert!(done.contains("Promoted."));
 }
 
 #[tokio::test(start_paused = true)]
-async fn full_promotion_abort_and_retry_are_the_peers_patches() {
+async fn full_promotion_abort_and_retry_write_the_peers_fields() {
     let world = World::of(PAUSED).await;
     world.press("promote-full").await;
     let patches = world.patches();
     assert_eq!(approval(&patches[0])["hash"], "54bc99754");
-    assert_eq!(patches[1..], [status(&json!({"promoteFull": true}))]);
+    let full = json!({"op": "add", "path": "/status/promoteFull", "value": true});
+    assert_eq!(patches[1..], [status_of_the_version_shown(&[full])]);
 
     let world = World::of(PAUSED).await;
     world.press("abort").await;
