@@ -35,8 +35,30 @@ const RETRY_SECONDS: i64 = 10;
 #[must_use]
 pub fn decide(observed: &Observed, now: Timestamp) -> Outcome {
     match pipeline(observed, now) {
-        Ok(decision) => Outcome::Decided(Box::new(decision)),
+        Ok(decision) => Outcome::Decided(Box::new(told_of_refusal(observed, decision, now))),
         Err(needs) => blue_green::need(observed, needs),
+    }
+}
+
+/// What the API server refused a moment ago it would refuse again, and with it all that comes after: it is told
+/// instead, and tried when the shell holds that it is time. A refused ReplicaSet is dealt with where it is created.
+fn told_of_refusal(observed: &Observed, decision: Decision, now: Timestamp) -> Decision {
+    let create = format!("create ReplicaSet {}-", observed.name());
+    let refusal = observed.refusal.as_ref().filter(|refusal| !refusal.what.starts_with(&create));
+    let Some(refusal) = refusal.filter(|_| !decision.writes.is_empty()) else { return decision };
+    let mut status = observed.rollout.status.clone().unwrap_or_default();
+    let mut conditions = Conditions::of(&status);
+    let Refusal { what, code, reason, message } = refusal;
+    let message = format!("The API server refused to {what} ({code} {reason}): {message}");
+    let stamp = whole_seconds(now);
+    let is_news = conditions.put(keys::WRITE_REFUSED, "True", "WriteRefused", &message, stamp);
+    status.conditions = conditions.into_list();
+    let event = Event { warning: true, reason: "WriteRefused".to_owned(), message };
+    Decision {
+        status,
+        events: is_news.then_some(event).into_iter().collect(),
+        look_again: Some(after(stamp, RETRY_SECONDS)),
+        ..Decision::default()
     }
 }
 

@@ -187,6 +187,7 @@ fn own_conditions(
         }
         None => conditions.remove(keys::SERVICE_DRIFT),
     }
+    conditions.remove(keys::WRITE_REFUSED);
     not_honoured::fill(pass.spec, conditions, stamp);
     events
 }

@@ -1,16 +1,16 @@
 //! Fields that this version does not honour yet: a condition names each, so that nothing is silently ignored.
 
 use jiff::Timestamp;
-use verdigris_crds::{RolloutSpec, keys};
+use verdigris_crds::{BlueGreenStrategy, RolloutSpec, keys};
 
 use super::conditions::Conditions;
 
-/// The fields of this spec that have no effect yet, as a user would write them.
-pub(crate) fn fields(spec: &RolloutSpec) -> Vec<&'static str> {
+/// The fields of this spec that have no effect yet, as a user would write them; those that are unknown to us too.
+pub(crate) fn fields(spec: &RolloutSpec) -> Vec<String> {
     let strategy = spec.strategy.as_ref();
     let blue_green = strategy.and_then(|strategy| strategy.blue_green.as_ref());
-    let of = |is_set: fn(&verdigris_crds::BlueGreenStrategy) -> bool| blue_green.is_some_and(is_set);
-    [
+    let of = |is_set: fn(&BlueGreenStrategy) -> bool| blue_green.is_some_and(is_set);
+    let known = [
         ("spec.strategy.canary", strategy.is_some_and(|strategy| strategy.canary.is_some())),
         ("spec.workloadRef", spec.workload_ref.is_some()),
         ("spec.restartAt", spec.restart_at.is_some()),
@@ -21,14 +21,21 @@ pub(crate) fn fields(spec: &RolloutSpec) -> Vec<&'static str> {
         ("spec.strategy.blueGreen.antiAffinity", of(|it| it.anti_affinity.is_some())),
         ("spec.strategy.blueGreen.previewMetadata", of(|it| it.preview_metadata.is_some())),
         ("spec.strategy.blueGreen.activeMetadata", of(|it| it.active_metadata.is_some())),
-    ]
-    .into_iter()
-    .filter_map(|(field, is_set)| is_set.then_some(field))
-    .collect()
+    ];
+    let known = known.into_iter().filter_map(|(field, is_set)| is_set.then(|| field.to_owned()));
+    let unknown = [
+        ("spec", Some(&spec.other)),
+        ("spec.strategy", strategy.map(|strategy| &strategy.other)),
+        ("spec.strategy.blueGreen", blue_green.map(|strategy| &strategy.other)),
+    ];
+    let unknown = unknown.into_iter().flat_map(|(path, other)| {
+        other.into_iter().flatten().map(move |(field, _)| format!("{path}.{field}"))
+    });
+    known.chain(unknown).collect()
 }
 
 /// The sentence of the condition and of the phase.
-pub(crate) fn sentence(fields: &[&str]) -> String {
+pub(crate) fn sentence(fields: &[String]) -> String {
     format!("not honoured by this version of Verdigris: {}", fields.join(", "))
 }
 

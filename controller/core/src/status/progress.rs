@@ -145,7 +145,9 @@ fn progressing(
     } else if reason == "RolloutPaused" && !standing.paused {
         conditions.set(type_, "Unknown", "RolloutResumed", "Rollout is resumed", stamp);
     }
-    if standing.paused {
+    // An analysis that nobody runs is a wait, not a failure.
+    let waits = !steering.analyses.is_empty() && pass.is_saturated() && !standing.completed;
+    if standing.paused || waits {
         return None;
     }
     let due = deadline(pass, conditions)?;

@@ -165,6 +165,8 @@ fn an_analysis_that_cannot_be_run_is_a_gate_that_only_a_full_promotion_passes() 
     assert_eq!(cluster.phase().0, "Paused");
     let (_, _, message) = cluster.condition(keys::NOT_HONOURED).expect("a condition");
     assert!(message.contains("spec.strategy.blueGreen.prePromotionAnalysis"), "{message}");
+    cluster.wait(10_000);
+    assert_eq!(cluster.phase().0, "Paused", "a wait is no failure");
     cluster.steer(|status| status.promote_full = Some(true));
     cluster.wait(1);
     assert_eq!(cluster.active(), cluster.hash(2));

@@ -122,6 +122,27 @@ fn a_quota_is_told_and_tried_again() {
 }
 
 #[test]
+fn another_refused_write_is_told_once_and_not_repeated_at_once() {
+    let mut cluster = updated(&json!({}));
+    cluster.point_by_hand("app-preview", None);
+    let refusal = Refusal {
+        what: "point Service app-preview".into(),
+        code: 403,
+        reason: "Forbidden".into(),
+        message: "may not patch".into(),
+    };
+    let first = decided(&cluster, Some(refusal.clone()), &BTreeSet::new());
+    assert_eq!((first.writes.len(), first.events.len()), (0, 1));
+    cluster.carry_out(first);
+    let (.., message) = cluster.condition(keys::WRITE_REFUSED).expect("a condition");
+    assert_eq!(message, "The API server refused to point Service app-preview (403 Forbidden): may not patch");
+    let second = decided(&cluster, Some(refusal), &BTreeSet::new());
+    assert_eq!((second.writes.len(), second.events.len()), (0, 0));
+    cluster.wait(1);
+    assert_eq!(cluster.condition(keys::WRITE_REFUSED), None);
+}
+
+#[test]
 fn orphans_that_match_are_adopted_and_what_no_longer_matches_is_released() {
     let mut cluster = deployed(&json!({}));
     let name = cluster.set(1).name.clone();

@@ -162,16 +162,16 @@ fn another_mistake_replaces_the_message() {
 #[test]
 fn fields_without_effect_are_named() {
     let mut cluster = shop(&json!({"previewReplicaCount": 1, "antiAffinity": {}}));
-    with(&mut cluster, r#"{"rollbackWindow": {"revisions": 1}}"#);
+    with(&mut cluster, r#"{"rollbackWindow": {"revisions": 1}, "newerThanUs": true}"#);
     cluster.wait(5);
     let (_, reason, message) = cluster.condition(keys::NOT_HONOURED).expect("a condition");
     assert_eq!(reason, "NotHonoured");
-    for field in ["previewReplicaCount", "antiAffinity", "spec.rollbackWindow"] {
+    for field in ["previewReplicaCount", "antiAffinity", "spec.rollbackWindow", "spec.newerThanUs"] {
         assert!(message.contains(field), "{message}");
     }
     with(
         &mut cluster,
-        r#"{"rollbackWindow": null, "strategy": {"blueGreen":
+        r#"{"rollbackWindow": null, "newerThanUs": null, "strategy": {"blueGreen":
             {"previewReplicaCount": null, "antiAffinity": null}}}"#,
     );
     cluster.wait(1);
