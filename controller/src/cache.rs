@@ -302,3 +302,6 @@ fn unlink<I: Ord>(index: &mut BTreeMap<I, BTreeSet<Key>>, from: &I, key: &Key) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

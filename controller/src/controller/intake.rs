@@ -92,9 +92,8 @@ impl Controller {
                 self.cache.forget_slices();
                 warn!(
                     why,
-                    "may not read EndpointSlices: the old version's scale-down delay starts when its \
-                    Service is switched, not when all endpoints show it. Allow `list` and `watch` of endpointslices \
-                    in discovery.k8s.io"
+                    "may not read EndpointSlices: when traffic has left an old version is guessed from the clock. \
+                     Allow `list` and `watch` of endpointslices in discovery.k8s.io"
                 );
             }
             (_, Trouble::Forbidden(why)) => warn!(?kind, why, "may not list or watch; waits for permission"),

@@ -4,6 +4,8 @@ use http::Method;
 use serde_json::{Value, json};
 use verdigris_playground_apiserver::server::ApiServer;
 
+const PODS: &str = "/api/v1/namespaces/default/pods";
+
 /// Keeps pods and endpoints in step with ReplicaSets and Services, for ever.
 pub async fn run(server: ApiServer) {
     let mut sequence = 0;
@@ -19,28 +21,35 @@ pub async fn run(server: ApiServer) {
 }
 
 fn settle(server: &ApiServer) {
+    let pods = items(server, PODS);
+    let there = |name: &str| pods.iter().any(|pod| pod["metadata"]["name"] == name);
     for replica_set in items(server, "/apis/apps/v1/namespaces/default/replicasets") {
         let name = text(&replica_set, "/metadata/name");
         let wanted = replica_set["spec"]["replicas"].as_i64().unwrap_or(1);
         let broken = text(&replica_set, "/spec/template/spec/containers/0/image").ends_with("-error");
         for at in 0..10 {
-            set_pod(server, &replica_set, &format!("{name}-{at}"), at < wanted);
+            let pod = format!("{name}-{at}");
+            set_pod(server, &replica_set, &pod, there(&pod), at < wanted);
         }
         let ready = if broken { 0 } else { wanted };
+        let is = replica_set["status"]["availableReplicas"].as_i64().unwrap_or_default();
+        let observed = replica_set["status"]["observedGeneration"] == replica_set["metadata"]["generation"];
+        if is == ready && observed {
+            continue;
+        }
         let status = json!({"replicas": wanted, "readyReplicas": ready, "availableReplicas": ready,
             "observedGeneration": replica_set["metadata"]["generation"]});
         let path = format!("/apis/apps/v1/namespaces/default/replicasets/{name}/status");
         server.ask(Method::PATCH, &path, &json!({"status": status})).unwrap();
     }
+    let pods = items(server, PODS);
     for service in items(server, "/api/v1/namespaces/default/services") {
-        set_slice(server, &service);
+        set_slice(server, &service, &pods);
     }
 }
 
-fn set_pod(server: &ApiServer, replica_set: &Value, name: &str, wanted: bool) {
-    const PODS: &str = "/api/v1/namespaces/default/pods";
+fn set_pod(server: &ApiServer, replica_set: &Value, name: &str, there: bool, wanted: bool) {
     let path = format!("{PODS}/{name}");
-    let there = server.ask(Method::GET, &path, &Value::Null).is_ok();
     if there && !wanted {
         server.ask(Method::DELETE, &format!("{path}?gracePeriodSeconds=0"), &Value::Null).unwrap();
     }
@@ -56,11 +65,10 @@ fn set_pod(server: &ApiServer, replica_set: &Value, name: &str, wanted: bool) {
     }
 }
 
-fn set_slice(server: &ApiServer, service: &Value) {
+fn set_slice(server: &ApiServer, service: &Value, pods: &[Value]) {
     const SLICES: &str = "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices";
     let name = text(service, "/metadata/name");
     let Some(selector) = service["spec"]["selector"].as_object() else { return };
-    let pods = items(server, "/api/v1/namespaces/default/pods");
     let selected = pods
         .iter()
         .filter(|pod| selector.iter().all(|(key, value)| pod["metadata"]["labels"][key] == *value));

@@ -2,31 +2,32 @@
 
 use std::sync::Arc;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use verdigris_controller::{Options, rules::Rules};
 
 use crate::world::{World, rollout};
 
 /// A CRD that checks nothing.
-const LAX_CRD: &str = r"
-apiVersion: apiextensions.k8s.io/v1
-kind: CustomResourceDefinition
-metadata: {name: rollouts.argoproj.io}
-spec:
-  group: argoproj.io
-  scope: Namespaced
-  names: {kind: Rollout, listKind: RolloutList, plural: rollouts, singular: rollout, shortNames: [ro]}
-  versions:
-  - name: v1alpha1
-    served: true
-    storage: true
-    subresources: {status: {}}
-    schema: {openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}}
-";
+fn lax_crd() -> Value {
+    let anything =
+        json!({"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": true}});
+    json!({
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": "rollouts.argoproj.io"},
+        "spec": {
+            "group": "argoproj.io",
+            "scope": "Namespaced",
+            "names": {"kind": "Rollout", "listKind": "RolloutList", "plural": "rollouts", "singular": "rollout"},
+            "versions": [{"name": "v1alpha1", "served": true, "storage": true, "subresources": {"status": {}},
+                "schema": anything}],
+        },
+    })
+}
 
 #[tokio::test(start_paused = true)]
 async fn one_that_does_not_decode_is_told_which_field_and_the_others_go_on() {
-    let world = World::with_crd(LAX_CRD);
+    let world = World::with_crd(&lax_crd());
     let mut bad = rollout("bad");
     bad["spec"]["replicas"] = json!("2");
     world.create(&bad);

@@ -27,11 +27,11 @@ async fn with_them_the_slices_prove_it() {
 
 #[tokio::test(start_paused = true)]
 async fn it_waits_for_the_crd() {
-    let world = World::with_crd("");
+    let world = World::without_crd();
     let controller = world.start();
     world.pass(120).await;
     assert_eq!(controller.counters.passes.get(), 0);
-    world.server.apply_crd(include_str!("../../../tests/fixtures/peer/api/rollout-crd.json")).unwrap();
+    world.create_peers_crd();
     world.deploy("app");
     world.until_phase("app", "Healthy").await;
 }

@@ -21,7 +21,7 @@ async fn a_decision_that_is_never_done_looking_again_gets_one_pass_a_second() {
                 decision.look_again = Some(now);
                 Outcome::Decided(decision)
             }
-            asks => asks,
+            asks @ Outcome::NeedFresh(_) => asks,
         }),
         ..Rules::default()
     };

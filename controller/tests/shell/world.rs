@@ -1,6 +1,9 @@
 //! A cluster, a user and a controller, in virtual time.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
 
 use http::Method;
 use jiff::Timestamp;
@@ -14,7 +17,10 @@ use crate::{
     wire::{Call, Wire},
 };
 
-const PEERS_CRD: &str = include_str!("../../../tests/fixtures/peer/api/rollout-crd.json");
+static PEERS_CRD: LazyLock<Value> = LazyLock::new(|| {
+    serde_json::from_str(include_str!("../../../tests/fixtures/peer/api/rollout-crd.json")).unwrap()
+});
+const CRDS: &str = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
 const ROLLOUTS: &str = "/apis/argoproj.io/v1alpha1/namespaces/default/rollouts";
 const SERVICES: &str = "/api/v1/namespaces/default/services";
 
@@ -34,16 +40,25 @@ pub struct Running {
 impl World {
     /// A cluster with the peer's CRD.
     pub fn new() -> Self {
-        Self::with_crd(PEERS_CRD)
+        Self::with_crd(&PEERS_CRD)
     }
 
-    pub fn with_crd(crd: &str) -> Self {
+    pub fn with_crd(crd: &Value) -> Self {
+        let world = Self::without_crd();
+        world.server.ask(Method::POST, CRDS, crd).unwrap();
+        world
+    }
+
+    pub fn without_crd() -> Self {
         let clock = TokioClock::starting_at("2026-11-21T08:00:00Z".parse().unwrap());
         let server = ApiServer::new(Arc::new(move || clock.now()), 7);
-        server.apply_crd(crd).unwrap();
         let wire = Wire::new(server.clone());
         let cluster = tokio::spawn(cluster::run(server.clone()));
         Self { server, wire, clock, cluster }
+    }
+
+    pub fn create_peers_crd(&self) {
+        self.server.ask(Method::POST, CRDS, &PEERS_CRD).unwrap();
     }
 
     pub fn start(&self) -> Running {
