@@ -48,20 +48,10 @@ impl Cluster {
     }
 
     fn templates_seen(&self) -> TemplatesSeen {
-        let defaulted = |template: &Value| {
-            let mut template = template.clone();
-            if let Some(spec) = template.pointer_mut("/spec").and_then(Value::as_object_mut) {
-                spec.entry("dnsPolicy").or_insert_with(|| json!("ClusterFirst"));
-            }
-            template
-        };
+        let templates = self.templates.iter().map(|(name, template)| (name.clone(), defaulted(template)));
         TemplatesSeen {
             wanted: Ok(defaulted(self.rollout.spec.template.as_ref().unwrap_or(&Value::Null))),
-            replica_sets: self
-                .templates
-                .iter()
-                .map(|(name, template)| (name.clone(), defaulted(template)))
-                .collect(),
+            replica_sets: templates.collect(),
         }
     }
 
@@ -236,6 +226,35 @@ impl Cluster {
         self.version += 1;
         self.version.to_string()
     }
+}
+
+/// A pod template with the defaults that an API server gives to the fields which most templates leave out.
+fn defaulted(template: &Value) -> Value {
+    fn fill(object: &mut Value, defaults: &Value) {
+        for (key, value) in defaults.as_object().into_iter().flatten() {
+            if let Some(fields) = object.as_object_mut() {
+                fields.entry(key.clone()).or_insert_with(|| value.clone());
+            }
+        }
+    }
+    let mut template = template.clone();
+    let Some(spec) = template.get_mut("spec") else { return template };
+    fill(
+        spec,
+        &json!({"dnsPolicy": "ClusterFirst", "restartPolicy": "Always", "schedulerName": "default-scheduler",
+            "securityContext": {}, "terminationGracePeriodSeconds": 30}),
+    );
+    for container in spec.get_mut("containers").and_then(Value::as_array_mut).into_iter().flatten() {
+        fill(
+            container,
+            &json!({"imagePullPolicy": "IfNotPresent", "resources": {}, "terminationMessagePath":
+                "/dev/termination-log", "terminationMessagePolicy": "File"}),
+        );
+        for port in container.get_mut("ports").and_then(Value::as_array_mut).into_iter().flatten() {
+            fill(port, &json!({"protocol": "TCP"}));
+        }
+    }
+    template
 }
 
 fn merge(annotations: &mut BTreeMap<String, String>, changes: BTreeMap<String, Option<String>>) {

@@ -22,7 +22,7 @@ pub(crate) fn fields(spec: &RolloutSpec) -> Vec<String> {
         ("spec.strategy.blueGreen.previewMetadata", of(|it| it.preview_metadata.is_some())),
         ("spec.strategy.blueGreen.activeMetadata", of(|it| it.active_metadata.is_some())),
     ];
-    let known = known.into_iter().filter_map(|(field, is_set)| is_set.then(|| field.to_owned()));
+    let known = known.into_iter().filter(|(_, is_set)| *is_set).map(|(field, _)| field.to_owned());
     let unknown = [
         ("spec", Some(&spec.other)),
         ("spec.strategy", strategy.map(|strategy| &strategy.other)),
