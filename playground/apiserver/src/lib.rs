@@ -16,6 +16,7 @@ pub mod openapi;
 pub mod options;
 pub mod patch;
 pub mod path;
+pub mod protobuf;
 pub mod request;
 pub mod resource;
 pub mod schema;

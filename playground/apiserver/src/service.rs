@@ -21,6 +21,7 @@ use tokio::{
 
 use crate::{
     answer::{Answer, WatchAnswer, Whole},
+    protobuf,
     request::{Query, Request},
     server::ApiServer,
     status::ApiError,
@@ -66,13 +67,16 @@ impl ApiServer {
             Ok(body) => body.to_bytes(),
             Err(error) => return plain_response(Answer::error(&refused_body(&*error))),
         };
-        let request = Request {
+        let mut request = Request {
             method: head.method,
             path: head.uri.path().to_owned(),
             query: Query::parse(head.uri.query().unwrap_or_default()),
             headers: head.headers,
             body,
         };
+        if let Err(error) = protobuf::to_json(&mut request) {
+            return plain_response(Answer::error(&error));
+        }
         match self.step(&request) {
             Answer::Whole(answer) => whole(answer),
             Answer::Watch(answer) => self.stream(*answer),
