@@ -206,6 +206,7 @@
     event.preventDefault();
     if (form.getAttribute("aria-busy")) return;
     form.setAttribute("aria-busy", "true");
+    const id = form.closest("details").id;
     try {
       const answer = await fetch(form.action, {
         method: "POST",
@@ -219,7 +220,8 @@
       toast("The dashboard did not answer. Is it still running?", false);
     }
     form.removeAttribute("aria-busy");
-    form.closest("details").open = false;
+    // The page may have been swapped meanwhile.
+    $(id)?.removeAttribute("open");
   });
   // "Sure?" stands under the pointer's eyes and under the keyboard's focus; a click elsewhere takes it back.
   document.addEventListener("toggle", (event) => {

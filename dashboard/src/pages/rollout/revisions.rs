@@ -107,7 +107,7 @@ fn ways_back(page: &Page<'_>, rollout: &Rollout, set: &ReplicaSetView) -> Vec<As
     let mut asks = vec![to_revision(page, set, Verb::Undo, &format!("Roll back to {number}"), effect)];
     let now_fits = page.view.strategy == Strategy::BlueGreen && rollout.spec.workload_ref.is_none();
     if set.warm && now_fits && !active {
-        let effect = format!("Revision {number} is still warm: production traffic goes back to it at once.");
+        let effect = format!("Revision {number} is still warm: production traffic goes to it at once.");
         asks.push(to_revision(page, set, Verb::UndoNow, "Roll back now", effect));
     }
     asks

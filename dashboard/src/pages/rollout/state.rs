@@ -10,6 +10,9 @@ use crate::{
     write::Verb,
 };
 
+/// Sentences about what a Rollout waits for.
+const SENTENCES_MAX: usize = 5;
+
 /// The head of the page.
 #[derive(Template)]
 #[template(path = "state.html")]
@@ -49,7 +52,7 @@ impl StateFragment {
             sign: sign(view.icon),
             // What the first sentence says already is not said twice.
             message: if view.message.ends_with(&sentences[0]) { String::new() } else { view.message.clone() },
-            sentences: sentences.iter().map(|text| sentence(text)).collect(),
+            sentences: shown(&sentences),
             strategy: view.strategy.as_str(),
             canary: view.canary.as_ref().map(|canary| {
                 let step = canary.step.as_ref().map(|step| format!("step {step}, ")).unwrap_or_default();
@@ -64,6 +67,15 @@ impl StateFragment {
             asks: asks(page, rollout),
         }
     }
+}
+
+/// The most important sentences: with fifty pods in trouble, fifty of them say the same.
+fn shown(sentences: &[String]) -> Vec<String> {
+    let mut shown: Vec<String> = sentences.iter().take(SENTENCES_MAX).map(|text| sentence(text)).collect();
+    if let Some(more) = sentences.len().checked_sub(SENTENCES_MAX).filter(|more| *more > 0) {
+        shown.push(format!("And {more} more; see the pods below"));
+    }
+    shown
 }
 
 /// What to say if nothing keeps the Rollout from going on.
@@ -103,12 +115,12 @@ fn asks(page: &Page<'_>, rollout: &Rollout) -> Vec<Ask> {
         let class = if waiting { "first" } else { "" };
         asks.push(page.ask(Verb::Promote, "Promote", effect, class));
     }
+    if actions.retry.possible {
+        asks.push(page.ask(Verb::Retry, "Retry", format!("Tries {newest} again."), "first"));
+    }
     if actions.promote_full.possible {
         let effect = format!("Promotes {newest} without pauses and analysis.");
         asks.push(page.ask(Verb::PromoteFull, "Promote full", effect, ""));
-    }
-    if actions.retry.possible {
-        asks.push(page.ask(Verb::Retry, "Retry", format!("Tries {newest} again."), "first"));
     }
     if actions.abort.possible {
         asks.push(page.ask(
