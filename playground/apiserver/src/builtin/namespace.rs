@@ -13,6 +13,7 @@ pub(super) fn strategy() -> Strategy {
         prepare_create: |namespace, _| {
             name_label(namespace);
             namespace["status"] = json!({"phase": "Active"});
+            hold(namespace);
         },
         prepare_update: |new, old, _| {
             keep_status(new, old);
@@ -24,6 +25,19 @@ pub(super) fn strategy() -> Strategy {
         name_rule: NameRule::DnsLabel,
         selectable_fields: &PHASE,
         ..Strategy::default()
+    }
+}
+
+/// A new namespace waits, when it is deleted, for its contents to go. Not a default of the schema: once `/finalize`
+/// has emptied the list, it stays empty.
+fn hold(namespace: &mut Value) {
+    if let Some(spec) = object_at(namespace, "spec") {
+        let finalizers = spec.entry("finalizers").or_insert_with(|| json!([]));
+        if let Some(finalizers) = finalizers.as_array_mut()
+            && !finalizers.contains(&json!("kubernetes"))
+        {
+            finalizers.push(json!("kubernetes"));
+        }
     }
 }
 
