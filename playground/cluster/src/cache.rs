@@ -178,7 +178,9 @@ impl<K: Kind> Cache<K> {
         match self.inner.client.request_status::<K>(request).await {
             Ok(answer) => match answer.left() {
                 Some(object) if still_there(&object) => drop(self.take_in(object)),
-                _ => self.change(|store| store.remove(key, uid)),
+                Some(_) => self.change(|store| store.remove(key, uid)),
+                // A bare success does not say whether finalizers hold the object; the watch will.
+                None => {}
             },
             Err(error) if crate::runner::has_code(&error, 404) => {
                 self.change(|store| store.remove(key, uid));

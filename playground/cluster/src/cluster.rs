@@ -12,7 +12,7 @@ use crate::{
         host::{PodHost, Pretence},
         sockets::Sockets,
     },
-    node,
+    namespace_defaults, node,
     proxy::{self, ServiceProxy},
     replica_set, scheduler,
     sync::Clock,
@@ -33,6 +33,8 @@ pub struct Options {
     pub heartbeat: Option<Duration>,
     /// How long things take on the nodes.
     pub timing: Timing,
+    /// The PEM text that namespaces get as `kube-root-ca.crt`; it may be empty.
+    pub root_certificate: String,
     /// The service proxy, if there is to be one. It opens sockets.
     pub proxy: Option<proxy::Options>,
 }
@@ -48,6 +50,7 @@ impl Options {
             nodes: 3,
             heartbeat: Some(Duration::from_secs(10)),
             timing: Timing::default(),
+            root_certificate: String::new(),
             proxy: Some(proxy::Options::default()),
         }
     }
@@ -75,6 +78,7 @@ impl Cluster {
         deployment::start(&hub);
         endpoint_slice::start(&hub);
         garbage::start(&hub);
+        namespace_defaults::start(&hub, &options.root_certificate);
         scheduler::start(&hub);
         let nodes = node::names(options.nodes.clamp(1, kubelet::NODES_MAX));
         node::start(&hub, &nodes, options.heartbeat);

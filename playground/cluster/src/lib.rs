@@ -11,6 +11,7 @@ pub mod events;
 pub mod garbage;
 pub mod hub;
 pub mod kubelet;
+pub mod namespace_defaults;
 pub mod node;
 pub mod object;
 pub mod pod;

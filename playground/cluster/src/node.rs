@@ -19,6 +19,8 @@ use crate::{
 
 /// How many seconds a Lease stands without being renewed, as kubelets set it.
 const LEASE_SECONDS: u32 = 40;
+/// Where a kubelet would listen; nothing does here.
+const KUBELET_PORT: u16 = 10250;
 const LEASE_NAMESPACE: &str = "kube-node-lease";
 const REGISTER_RETRY: Duration = Duration::from_secs(1);
 
@@ -140,6 +142,7 @@ fn node(name: &str, index: usize) -> Value {
             "kubernetes.io/arch": architecture(),
         }},
         "spec": {"podCIDR": PodNetwork::block(index), "podCIDRs": [PodNetwork::block(index)]},
+        "status": {"daemonEndpoints": {"kubeletEndpoint": {"Port": KUBELET_PORT}}},
     })
 }
 
@@ -154,6 +157,7 @@ fn status(name: &str, address: &str, since: &str, now: &str) -> Value {
     };
     let capacity = json!({"cpu": "16", "memory": "64Gi", "ephemeral-storage": "100Gi", "pods": "4094"});
     json!({
+        "daemonEndpoints": {"kubeletEndpoint": {"Port": KUBELET_PORT}},
         "capacity": capacity,
         "allocatable": capacity,
         "addresses": [{"type": "InternalIP", "address": address}, {"type": "Hostname", "address": name}],

@@ -108,7 +108,8 @@ fn progressing(
         || counts.available > before("availableReplicas");
     let since = current.and_then(|current| current.last_update_time.as_ref()).map_or(now, |since| since.0);
     let left = deadline(deployment, if moved { now } else { since }, now);
-    if left == Some(Duration::ZERO) {
+    let was_exceeded = reason == "ProgressDeadlineExceeded" && !moved;
+    if was_exceeded || left == Some(Duration::ZERO) {
         let message = format!("ReplicaSet \"{name}\" has timed out progressing.");
         return (say("False", "ProgressDeadlineExceeded", &message, false), None);
     }

@@ -7,6 +7,7 @@ use kube::{
     core::Request,
 };
 use serde_json::{Value, json};
+use tracing::debug;
 
 use super::{Collector, Followed, graph::Node};
 use crate::{
@@ -32,6 +33,7 @@ pub(super) async fn pass(collector: &Collector, key: &ObjectKey) -> Result<Optio
             .during(|| format!("deleting {:?} {} with its namespace", node.kind, node.key))?;
     }
     if !contents.is_empty() {
+        debug!(namespace = key.name, left = contents.len(), first = ?contents.first(), "still emptying");
         // Each object that goes brings us back here.
         return Ok(None);
     }
@@ -40,6 +42,7 @@ pub(super) async fn pass(collector: &Collector, key: &ObjectKey) -> Result<Optio
     for kind in kinds {
         let any = kind.keeper.any_now(&key.name);
         if any.await.during(|| format!("looking for {kind:?} in namespace {}", key.name))? {
+            debug!(namespace = key.name, ?kind, "not empty yet");
             // Its news is on the way.
             return Ok(None);
         }
