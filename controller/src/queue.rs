@@ -4,7 +4,7 @@
 //! back-off or its budget allows:
 //!
 //! * **back-off**: after a pass that failed the key is due after 100 ms, doubled with each failure in a row, at most
-//!   60 s. An event brings it back at once: whatever has changed may be what was wanting.
+//!   10 s. An event brings it back at once: whatever has changed may be what was wanting.
 //! * **budget**: a pass that changed nothing takes one of ten tokens, one comes back each second. Whatever the cause
 //!   (a flood of events, a `look_again` that is always now, a plan that is always refused), such passes run at no more
 //!   than one a second and key in the long run, while ten in a row need not wait.
@@ -18,8 +18,8 @@ use tokio::time::Instant;
 
 /// First wait after a failure.
 pub const BACKOFF_MIN: Duration = Duration::from_millis(100);
-/// Longest wait after failures in a row.
-pub const BACKOFF_MAX: Duration = Duration::from_secs(60);
+/// Longest wait after failures in a row: a promotion that waits for an API server to recover should not wait much longer.
+pub const BACKOFF_MAX: Duration = Duration::from_secs(10);
 /// How many passes that change nothing may follow each other without waiting.
 pub const IDLE_PASSES_MAX: u32 = 10;
 /// After this long one more of them is allowed.
@@ -175,7 +175,7 @@ impl History {
     }
 }
 
-/// The wait after so many failures before this one: 100 ms, 200 ms, 400 ms, … 60 s.
+/// The wait after so many failures before this one: 100 ms, 200 ms, 400 ms, … 10 s.
 #[must_use]
 pub fn backoff(failures_before: u32) -> Duration {
     BACKOFF_MIN.saturating_mul(1 << failures_before.min(16)).min(BACKOFF_MAX)

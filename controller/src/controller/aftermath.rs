@@ -13,13 +13,15 @@ use crate::{
     cache::Shown,
     key::{Key, Kind, ObjectId},
     pass::{Ending, Report},
-    queue::{self, Ended},
+    queue::Ended,
     server::CallError,
     watches::is_ours,
 };
 
-/// How long a refused write is not tried again, at least: doubled with each refusal in a row up to a minute.
+/// How long a refused write is not tried again: doubled with each refusal in a row.
 const REFUSAL_HOLD_MIN: Duration = Duration::from_secs(1);
+/// Longest such wait: permissions and quotas are mended by people.
+const REFUSAL_HOLD_MAX: Duration = Duration::from_secs(60);
 
 impl Controller {
     pub(super) fn pass_ended(&mut self, rollout: &Key, report: Report, knew_of_refusal: bool) {
@@ -49,7 +51,7 @@ impl Controller {
             }
             Ending::Outdated => (quiet, now),
             Ending::Refused(refusal) => {
-                let hold = REFUSAL_HOLD_MIN.max(queue::backoff(memory.refusals + 3));
+                let hold = REFUSAL_HOLD_MIN.saturating_mul(1 << memory.refusals.min(6)).min(REFUSAL_HOLD_MAX);
                 memory.refusals = memory.refusals.saturating_add(1);
                 memory.refusal = Some(Held { refusal, generation: cached.generation, until: now + hold });
                 // The next pass is to tell of it at once. One that knew and asked again has to wait.

@@ -10,7 +10,7 @@ use tokio::sync::Notify;
 
 use crate::{
     wire::Fate,
-    world::{Running, World},
+    world::{Running, World, listed},
 };
 
 /// What must not depend on a crash.
@@ -103,4 +103,26 @@ async fn a_crash_at_any_write_changes_neither_the_end_nor_tells_anything_twice()
             }
         }
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_restart_at_rest_writes_nothing_for_all_state_is_in_the_cluster() {
+    let world = World::new();
+    let mut controller = world.start();
+    world.deploy("app");
+    world.until_phase("app", "Healthy").await;
+    world.set_image("app", "example/app:2");
+    for (phase, promote) in [("Paused", true), ("Healthy", false)] {
+        world.until_phase("app", phase).await;
+        world.pass(300).await;
+        let writes = world.wire.writes().len();
+        drop(controller);
+        controller = world.start();
+        world.pass(300).await;
+        assert_eq!(world.wire.writes().len(), writes, "{phase}: {}", listed(&world.wire.writes()[writes..]));
+        if promote {
+            world.promote("app");
+        }
+    }
+    assert_eq!(controller.counters.writes.without_events(), 0);
 }
