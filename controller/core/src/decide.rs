@@ -11,6 +11,7 @@
 //! | all known | [`crate::blue_green`] |
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Display;
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -26,7 +27,7 @@ use crate::seen::{after, whole_seconds};
 use crate::selector;
 use crate::status::conditions::Conditions;
 use crate::status::not_honoured;
-use crate::validate::{FieldError, Valid, validate};
+use crate::validate::{Valid, refused_template, validate, without_name};
 
 /// Seconds until something that the API server refused for a passing reason is tried again.
 const RETRY_SECONDS: i64 = 10;
@@ -73,7 +74,7 @@ fn pipeline(observed: &Observed, now: Timestamp) -> Result<Decision, BTreeSet<Fr
     }
     let valid = match validate(observed) {
         Ok(valid) => valid,
-        Err(error) => return Ok(invalid(observed, &seen, &error, stamp)),
+        Err(error) => return Ok(invalid(observed, &seen, error, stamp)),
     };
     let Some(replicas) = observed.rollout.spec.replicas else {
         return Ok(Decision { writes: vec![Write::DefaultReplicas], status: seen, ..Decision::default() });
@@ -255,10 +256,11 @@ fn refused(
     stamp: Timestamp,
 ) -> Decision {
     if matches!(refusal.code, 400 | 413 | 422) {
-        return invalid(observed, seen, &FieldError::refused_template(refusal), stamp);
+        return invalid(observed, seen, refused_template(refusal), stamp);
     }
     let name = observed.name();
-    let message = format!("Failed to create new replica set \"{name}-{hash}\": {}", refusal.message);
+    let why = without_name(&refusal.message);
+    let message = format!("Failed to create new replica set \"{name}-{hash}\": {why}");
     let mut conditions = Conditions::of(seen);
     let is_news = conditions.put("Progressing", "False", "ReplicaSetCreateError", &message, stamp);
     let mut status = seen.clone();
@@ -272,7 +274,7 @@ fn refused(
     }
 }
 
-fn invalid(observed: &Observed, seen: &RolloutStatus, error: &FieldError, stamp: Timestamp) -> Decision {
+fn invalid(observed: &Observed, seen: &RolloutStatus, error: impl Display, stamp: Timestamp) -> Decision {
     let message = format!("The Rollout \"{}\" is invalid: {error}", observed.name());
     let mut conditions = Conditions::of(seen);
     conditions.remove_if("InvalidSpec", |condition| condition.message != message);

@@ -36,15 +36,19 @@ impl FieldError {
     fn required(field: &str, detail: impl Into<String>) -> Self {
         Self { field: field.to_owned(), found: None, detail: detail.into() }
     }
+}
 
-    /// The API server refused the ReplicaSet because of its template, in its own words.
-    pub fn refused_template(refusal: &Refusal) -> Self {
-        Self::invalid(
-            "spec.template",
-            quoted(&refusal.reason),
-            format!("{}; correct that field", refusal.message),
-        )
-    }
+/// The API server's own words about the template it refused: they name field, value and what would do.
+pub(crate) fn refused_template(refusal: &Refusal) -> String {
+    let text = without_name(&refusal.message);
+    if text.contains("spec.template") { text.to_owned() } else { format!("spec.template: {text}") }
+}
+
+/// The server's words without the object they begin with. A dry run has another, random name each time, and a message
+/// that is never the same would be written for ever: `ReplicaSet.apps "shop-x7k2p" is invalid: spec...`.
+pub(crate) fn without_name(message: &str) -> &str {
+    let reason = message.split_once("\" is ").and_then(|(_, rest)| rest.split_once(": "));
+    reason.map_or(message, |(_, text)| text)
 }
 
 /// The parts of a Rollout that blue-green needs, known to be there and to fit together.

@@ -105,11 +105,40 @@ fn a_name_that_a_stranger_has_taken_leads_to_another() {
 #[test]
 fn a_template_that_the_server_refuses_is_invalid_in_the_servers_words() {
     let cluster = shop(&json!({}));
-    let decision = decided(&cluster, Some(refusal(&cluster, 422, "Invalid")), &BTreeSet::new());
+    let mut refusal = refusal(&cluster, 422, "Invalid");
+    refusal.message =
+        "ReplicaSet.apps \"app-1\" is invalid: spec.template.spec.containers[0].image: Required value".into();
+    let decision = decided(&cluster, Some(refusal), &BTreeSet::new());
     assert_eq!(decision.writes, []);
-    let message = decision.status.message.unwrap_or_default();
-    assert!(message.starts_with("InvalidSpec: The Rollout \"app\" is invalid: spec.template: "), "{message}");
-    assert!(message.contains("said the server"), "{message}");
+    assert_eq!(
+        decision.status.message.as_deref(),
+        Some(
+            "InvalidSpec: The Rollout \"app\" is invalid: spec.template.spec.containers[0].image: Required value"
+        )
+    );
+}
+
+#[test]
+fn a_dry_run_that_is_refused_under_a_new_name_each_time_is_written_once() {
+    let mut cluster = promoted(&json!({}));
+    cluster.set_image("no image at all");
+    let refused = |cluster: &Cluster, code: u16, text: &str| {
+        let mut observed = cluster.observe(&BTreeSet::from([Fresh::Templates]));
+        let what = "create a ReplicaSet of Rollout app (dry run)".to_owned();
+        let refusal = Refusal { what, code, reason: "Invalid".into(), message: text.into() };
+        observed.templates.as_mut().expect("templates").wanted = Err(refusal);
+        match crate::decide(&observed, cluster.now) {
+            Outcome::Decided(decision) => *decision,
+            Outcome::NeedFresh(needs) => panic!("needs {needs:?}"),
+        }
+    };
+    for (code, kind) in [(422, "is invalid: spec.template.x: no"), (403, "is forbidden: exceeded quota: q")] {
+        let first = refused(&cluster, code, &format!("ReplicaSet.apps \"app-9xflr\" {kind}"));
+        cluster.carry_out(first);
+        let second = refused(&cluster, code, &format!("ReplicaSet.apps \"app-2755k\" {kind}"));
+        assert_eq!(second.events, []);
+        assert!(!cluster.carry_out(second), "nothing is written again");
+    }
 }
 
 #[test]
