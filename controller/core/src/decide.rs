@@ -247,7 +247,8 @@ fn creation_refused<'a>(observed: &'a Observed, hash: &str) -> Option<&'a Refusa
     observed.refusal.as_ref().filter(|refusal| refusal.what == what)
 }
 
-/// The API server refused the ReplicaSet: for its template, which the user must correct, or for a passing reason.
+/// The API server refused the ReplicaSet: for its template, which the user must correct, or for a passing reason. In
+/// that case the generation stays unobserved: `currentPodHash` does not speak of this template yet.
 fn refused(
     observed: &Observed,
     seen: &RolloutStatus,
@@ -264,6 +265,8 @@ fn refused(
     let mut conditions = Conditions::of(seen);
     let is_news = conditions.put("Progressing", "False", "ReplicaSetCreateError", &message, stamp);
     let mut status = seen.clone();
+    status.phase = Some("Degraded".to_owned());
+    status.message = Some(format!("ReplicaSetCreateError: {message}"));
     status.conditions = conditions.into_list();
     let event = Event { warning: true, reason: "ReplicaSetCreateError".to_owned(), message };
     Decision {

@@ -12,7 +12,7 @@ use crate::approval::Approval;
 
 /// Something that users or the world do.
 #[derive(Clone, Debug)]
-enum Action {
+pub(super) enum Action {
     Image(&'static str),
     /// A new image, and time for its pods.
     Update(&'static str),
@@ -55,7 +55,7 @@ const STRATEGIES: [&str; 7] = [
     r#"{"prePromotionAnalysis": {"templates": []}}"#,
 ];
 
-fn action() -> impl Strategy<Value = Action> {
+pub(super) fn action() -> impl Strategy<Value = Action> {
     let index = any::<Index>;
     let image =
         || prop::sample::select(vec!["example/app:1", "example/app:2", "example/app:3", "example/app:bad"]);
@@ -99,7 +99,7 @@ fn some_set(cluster: &Cluster, at: Index) -> Option<String> {
     (!names.is_empty()).then(|| at.get(&names).to_string())
 }
 
-fn carry_out(cluster: &mut Cluster, action: &Action) -> Result<(), Stopped> {
+pub(super) fn carry_out(cluster: &mut Cluster, action: &Action) -> Result<(), Stopped> {
     match action {
         Action::Image(image) => cluster.set_image(image),
         Action::Update(image) => {
@@ -183,7 +183,7 @@ fn approve(cluster: &mut Cluster, stale: bool) {
 }
 
 /// Plays the actions; after some of them the controller gets to rest, after others the next comes too soon.
-fn played(strategy: &str, actions: &[(Action, bool)]) -> Result<Cluster, TestCaseError> {
+pub(super) fn played(strategy: &str, actions: &[(Action, bool)]) -> Result<Cluster, TestCaseError> {
     let mut cluster = shop(&serde_json::from_str(strategy).expect("JSON"));
     cluster.run(5).map_err(|stopped| TestCaseError::fail(stopped.to_string()))?;
     for (action, rest) in actions {
@@ -194,7 +194,7 @@ fn played(strategy: &str, actions: &[(Action, bool)]) -> Result<Cluster, TestCas
     Ok(cluster)
 }
 
-fn histories() -> impl Strategy<Value = (&'static str, Vec<(Action, bool)>)> {
+pub(super) fn histories() -> impl Strategy<Value = (&'static str, Vec<(Action, bool)>)> {
     let strategy = prop::sample::select(STRATEGIES.to_vec());
     (strategy, prop::collection::vec((action(), prop::bool::weighted(0.8)), 0..16))
 }
@@ -242,7 +242,7 @@ fn without_hash(template: &Value) -> String {
 }
 
 /// `PROPTEST_CASES` asks for more cases than the few that every run can afford.
-fn config() -> ProptestConfig {
+pub(super) fn config() -> ProptestConfig {
     let cases = std::env::var("PROPTEST_CASES").ok().and_then(|text| text.parse().ok()).unwrap_or(60);
     ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
 }

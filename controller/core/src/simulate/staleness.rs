@@ -1,0 +1,97 @@
+//! Caches lag. Whatever they still show, no dangerous write comes of it: what such a write depends on is read live.
+
+use proptest::prelude::*;
+
+use super::properties::{Action, action, carry_out, config, histories, played};
+use super::*;
+
+/// What users and the world do while the controller is not looking.
+fn unseen() -> impl Strategy<Value = Vec<Action>> {
+    let quiet = action().prop_filter("needs the controller", |action| {
+        !matches!(action, Action::Update(_) | Action::Promote | Action::Crash(_) | Action::Wait(_))
+    });
+    prop::collection::vec(quiet, 1..5)
+}
+
+/// A view in which each part that was not read live may be of old.
+fn observe(old: &Cluster, new: &Cluster, parts: [bool; 3], fresh: &BTreeSet<Fresh>) -> Observed {
+    let (past, truth) = (old.observe(fresh), new.observe(fresh));
+    let lags = |part: Fresh, lags: bool| lags && !fresh.contains(&part);
+    Observed {
+        rollout: if lags(Fresh::Rollout, parts[0]) { past.rollout } else { truth.rollout },
+        services: if lags(Fresh::Services, parts[1]) { past.services } else { truth.services },
+        replica_sets: if lags(Fresh::ReplicaSets, parts[2]) { past.replica_sets } else { truth.replica_sets },
+        active_endpoints: if lags(Fresh::ActiveEndpoints, parts[1]) {
+            past.active_endpoints
+        } else {
+            truth.active_endpoints
+        },
+        pods: truth.pods,
+        templates: truth.templates,
+        fresh: fresh.clone(),
+        refusal: None,
+    }
+}
+
+fn decide(old: &Cluster, new: &Cluster, parts: [bool; 3]) -> Result<Decision, TestCaseError> {
+    let mut fresh = BTreeSet::new();
+    loop {
+        let observed = observe(old, new, parts, &fresh);
+        match crate::decide(&observed, new.now) {
+            Outcome::Decided(decision) => {
+                guard(&observed, &decision, new.now)
+                    .map_err(|refused| TestCaseError::fail(refused.to_string()))?;
+                return Ok(*decision);
+            }
+            Outcome::NeedFresh(needs) => fresh.extend(needs),
+        }
+    }
+}
+
+/// The writes of a decision that could hurt, and that the API server would not refuse as outdated.
+fn dangerous(decision: &Decision, truth: &Cluster) -> Vec<Write> {
+    let has = |name: &str, version: &str| {
+        truth.replica_sets.get(name).is_some_and(|seen| seen.resource_version == version)
+    };
+    let could_hurt = |write: &&Write| match write {
+        Write::PointService(point) => {
+            let service = truth.services.get(&point.at.name);
+            point.at.name == "app-active"
+                && service.is_some_and(|service| service.resource_version == point.at.resource_version)
+        }
+        Write::UpdateReplicaSet(change) => {
+            let wanted = truth.replica_sets.get(&change.at.name).map_or(0, |seen| seen.replicas_wanted);
+            change.replicas.is_some_and(|replicas| replicas < wanted)
+                && has(&change.at.name, &change.at.resource_version)
+        }
+        Write::DeleteReplicaSet(at) => has(&at.name, &at.resource_version),
+        _ => false,
+    };
+    decision.writes.iter().filter(could_hurt).cloned().collect()
+}
+
+proptest! {
+    #![proptest_config(config())]
+
+    #[test]
+    fn no_dangerous_write_comes_of_a_stale_cache(
+        (strategy, actions) in histories(),
+        unseen in unseen(),
+        parts in any::<[bool; 3]>(),
+    ) {
+        let mut old = played(strategy, &actions)?;
+        old.settle().map_err(|stopped| TestCaseError::fail(stopped.to_string()))?;
+        let mut new = old.clone();
+        for action in &unseen {
+            carry_out(&mut new, action).map_err(|stopped| TestCaseError::fail(stopped.to_string()))?;
+        }
+        new.act();
+        let decision = decide(&old, &new, parts)?;
+        let writes = dangerous(&decision, &new);
+        let pods = new.replica_sets.keys().map(|name| Fresh::Pods(name.clone()));
+        let all = [Fresh::Rollout, Fresh::Services, Fresh::ReplicaSets, Fresh::ActiveEndpoints];
+        let truth = new.observe(&all.into_iter().chain(pods).collect());
+        let decision = Decision { writes, ..decision };
+        prop_assert_eq!(guard(&truth, &decision, new.now), Ok(()), "{:?}", decision.writes);
+    }
+}
