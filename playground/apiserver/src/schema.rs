@@ -17,6 +17,7 @@ mod defaults;
 mod parse;
 mod pattern;
 mod prune;
+mod rules;
 mod uniqueness;
 mod validate;
 
@@ -26,6 +27,7 @@ mod tests;
 pub use decode::TypeMismatch;
 pub use parse::{Definitions, SchemaError};
 pub use pattern::Pattern;
+pub use rules::Rules;
 
 /// The JSON type that a node asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -73,21 +75,6 @@ pub struct PatchStrategy {
     pub merge: bool,
     /// Keys of the object that the patch's `$retainKeys` does not name are dropped.
     pub retain_keys: bool,
-}
-
-/// A `x-kubernetes-validations` rule, in the Common Expression Language.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Rule {
-    /// The expression; it must be true. Speaks of `self`, and of `oldSelf` if it is about a change.
-    pub rule: String,
-    /// What the user reads when it is false.
-    pub message: Option<String>,
-    /// An expression that makes the message.
-    pub message_expression: Option<String>,
-    /// The `reason` of the error, such as `FieldValueForbidden`.
-    pub reason: Option<String>,
-    /// The field to blame, relative to the node (`.spec.foo`).
-    pub field_path: Option<String>,
 }
 
 /// One node of the tree: an object, a list, or a scalar, and all that is known about it.
@@ -155,8 +142,8 @@ pub struct Schema {
     pub patch_merge_key: Option<String>,
     /// Left out when it is empty, 0 or false: how built-in types are written.
     pub omit_zero: bool,
-    /// CEL rules.
-    pub rules: Vec<Rule>,
+    /// Rules in the Common Expression Language.
+    pub rules: Option<Arc<Rules>>,
     /// Every one of these must hold besides (they only restrict, they name no fields).
     pub all_of: Vec<Arc<Schema>>,
     /// At least one of these must hold.

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::field_error::FieldError;
-use crate::schema::{Pattern, Schema};
+use crate::schema::{Pattern, Rules, Schema};
 
 /// Deepest nesting that is looked at; reading the schema refuses what is deeper.
 const DEPTH_MAX: u32 = 100;
@@ -69,6 +69,7 @@ fn check(schema: &Value, path: &str, place: Place, depth: u32, faults: &mut Vec<
         faults.push(FieldError::invalid(format!("{path}.pattern"), pattern, detail));
     }
     check_list(schema, path, faults);
+    check_rules(schema, path, faults);
     if schema["items"].is_object() {
         check(&schema["items"], &format!("{path}.items"), Place::Items, depth + 1, faults);
     }
@@ -129,6 +130,15 @@ fn check_list(schema: &Value, path: &str, faults: &mut Vec<FieldError>) {
                 faults.push(FieldError::invalid(format!("{path}[{index}]"), key, detail));
             }
         }
+    }
+}
+
+fn check_rules(schema: &Value, path: &str, faults: &mut Vec<FieldError>) {
+    let Some(rules) = schema.get("x-kubernetes-validations") else { return };
+    for (index, fault) in Rules::new(rules).faults() {
+        let rule = rules[index]["rule"].as_str().unwrap_or_default();
+        let path = format!("{path}.x-kubernetes-validations[{index}].rule");
+        faults.push(FieldError::invalid(path, rule, format!("compilation failed: {fault}")));
     }
 }
 

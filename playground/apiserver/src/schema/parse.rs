@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use super::{ListType, MapType, PatchStrategy, Pattern, Rule, Schema, Type};
+use super::{ListType, MapType, PatchStrategy, Pattern, Rules, Schema, Type};
 
 /// Deepest nesting that is read; a schema that is deeper is refused instead of exhausting the stack.
 const DEPTH_MAX: u32 = 100;
@@ -257,16 +257,8 @@ fn read_extensions(node: &mut Schema, source: &Map<String, Value>) {
     if let Some(key) = text(source, "x-kubernetes-patch-merge-key") {
         node.patch_merge_key = Some(key.to_owned());
     }
-    let rules = source.get("x-kubernetes-validations").and_then(Value::as_array);
-    for rule in rules.into_iter().flatten().filter_map(Value::as_object) {
-        let part = |key: &str| text(rule, key).map(str::to_owned);
-        node.rules.push(Rule {
-            rule: part("rule").unwrap_or_default(),
-            message: part("message"),
-            message_expression: part("messageExpression"),
-            reason: part("reason"),
-            field_path: part("fieldPath"),
-        });
+    if let Some(rules) = source.get("x-kubernetes-validations") {
+        node.rules = Some(Arc::new(Rules::new(rules)));
     }
 }
 

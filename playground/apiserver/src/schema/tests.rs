@@ -144,3 +144,36 @@ fn a_schema_that_cannot_be_read_says_where() {
         "openAPIV3Schema.properties[a].type: must be one of object, array, string, integer, number, boolean, found text"
     );
 }
+
+#[test]
+fn rules_are_asked_of_what_changed_and_speak_of_the_old_value() {
+    let schema = Schema::parse(&json!({"type": "object", "properties": {"spec": {
+        "type": "object",
+        "x-kubernetes-validations": [
+            {"rule": "has(self.a) != has(self.b)", "message": "exactly one of a and b"},
+            {"rule": "!has(self.size) || self.size < 5", "messageExpression": "'size is ' + string(self.size)", "fieldPath": ".size"}
+        ],
+        "properties": {
+            "a": {"type": "integer"}, "b": {"type": "integer"}, "size": {"type": "integer"},
+            "fixed": {"type": "string", "x-kubernetes-validations": [{"rule": "self == oldSelf", "reason": "FieldValueForbidden"}]}
+        }
+    }}}))
+    .unwrap();
+    let texts = |new: Value, old: Option<Value>| -> Vec<String> {
+        schema.validate(&new, old.as_ref()).iter().map(ToString::to_string).collect()
+    };
+    let one = json!({"spec": {"a": 1, "fixed": "x"}});
+    assert_eq!(texts(one.clone(), None), Vec::<String>::new());
+    assert_eq!(texts(json!({"spec": {}}), None), ["spec: Invalid value: exactly one of a and b"]);
+    assert_eq!(texts(json!({"spec": {"a": 1, "size": 7}}), None), ["spec.size: Invalid value: size is 7"]);
+    let changed = json!({"spec": {"a": 1, "fixed": "y"}});
+    assert_eq!(texts(changed, Some(one.clone())), ["spec.fixed: Forbidden: failed rule: self == oldSelf"]);
+    let wrong = json!({"spec": {"a": "x", "fixed": "x"}});
+    assert_eq!(
+        texts(wrong, Some(one)),
+        [
+            "spec.a: Invalid value: \"string\": spec.a in body must be of type integer: \"string\"",
+            "<nil>: Invalid value: null: some validation rules were not checked because the object was invalid; correct the existing errors to complete validation"
+        ]
+    );
+}

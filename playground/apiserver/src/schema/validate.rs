@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Schema, Type, type_name, uniqueness};
+use super::{Schema, Type, rules, type_name, uniqueness};
 use crate::field_error::{FieldError, FieldErrorKind};
 
 /// Faults reported at most; the rest adds nothing for a reader.
@@ -17,6 +17,7 @@ impl Schema {
     pub fn validate(&self, value: &Value, old: Option<&Value>) -> Vec<FieldError> {
         let mut faults = Vec::new();
         check(self, value, old, "", &mut faults);
+        rules::check(self, value, old, &mut faults);
         faults.truncate(FAULTS_MAX);
         faults
     }
@@ -168,7 +169,7 @@ fn check_items(
 
 /// The item that was there before: the one with the same keys in a list of type map, else none
 /// (positions mean nothing in the other lists).
-fn old_item<'a>(schema: &Schema, item: &Value, index: usize, old: &'a Value) -> Option<&'a Value> {
+pub(super) fn old_item<'a>(schema: &Schema, item: &Value, index: usize, old: &'a Value) -> Option<&'a Value> {
     let old = old.as_array()?;
     if !schema.is_map_list() {
         return old.get(index).filter(|before| *before == item);
@@ -243,6 +244,6 @@ fn in_body(path: &str) -> String {
     format!("{path} in body")
 }
 
-fn join(path: &str, name: &str) -> String {
+pub(super) fn join(path: &str, name: &str) -> String {
     if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") }
 }
