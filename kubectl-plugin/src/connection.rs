@@ -1,6 +1,8 @@
 //! How to reach the cluster: kubectl's connection flags, and the kubeconfig that they change.
 
-use std::{path::PathBuf, time::Duration};
+mod proxy;
+
+use std::{env, path::PathBuf, time::Duration};
 
 use clap::Args;
 use kube::config::{
@@ -105,6 +107,12 @@ pub struct Connection {
     pub user: Option<String>,
 }
 
+/// What the flags select of a kubeconfig.
+struct Chosen {
+    user: Option<String>,
+    names_proxy: bool,
+}
+
 impl From<KubeconfigError> for ConnectionError {
     fn from(error: KubeconfigError) -> Self {
         match error {
@@ -122,13 +130,16 @@ impl ConnectionArgs {
             self.apply_to_config(&mut config);
             return Ok(Connection { config, user: None });
         };
-        let user = self.apply_to_kubeconfig(&mut kubeconfig);
+        let Chosen { user, names_proxy } = self.apply_to_kubeconfig(&mut kubeconfig);
         let options = KubeConfigOptions {
             context: self.context.clone(),
             cluster: self.cluster.clone(),
             user: self.user.clone(),
         };
         let mut config = Config::from_custom_kubeconfig(kubeconfig, &options).await?;
+        if !names_proxy {
+            ignore_proxy_where_told(&mut config);
+        }
         self.apply_to_config(&mut config);
         Ok(Connection { config, user })
     }
@@ -147,25 +158,31 @@ impl ConnectionArgs {
         }
     }
 
-    /// Returns the name of the user that it selects.
-    fn apply_to_kubeconfig(&self, kubeconfig: &mut Kubeconfig) -> Option<String> {
+    /// Changes what the flags select.
+    fn apply_to_kubeconfig(&self, kubeconfig: &mut Kubeconfig) -> Chosen {
         if kubeconfig.contexts.is_empty() {
             add_empty_context(kubeconfig);
         }
         let chosen = self.context.as_ref().or(kubeconfig.current_context.as_ref());
-        let context =
-            kubeconfig.contexts.iter().find(|context| Some(&context.name) == chosen)?.context.clone()?;
+        let context = kubeconfig.contexts.iter().find(|context| Some(&context.name) == chosen);
+        let Some(context) = context.and_then(|named| named.context.clone()) else {
+            return Chosen { user: None, names_proxy: false };
+        };
         let cluster_name = self.cluster.clone().unwrap_or(context.cluster);
-        let user_name = self.user.clone().or(context.user);
+        let user_name = self.user.clone().or(context.user).unwrap_or_default();
         let cluster = kubeconfig.clusters.iter_mut().find(|cluster| cluster.name == cluster_name);
+        let mut names_proxy = false;
         if let Some(cluster) = cluster.and_then(|named| named.cluster.as_mut()) {
             self.apply_to_cluster(cluster);
+            names_proxy = cluster.proxy_url.as_ref().is_some_and(|url| !url.is_empty());
         }
-        let user = kubeconfig.auth_infos.iter_mut().find(|user| Some(&user.name) == user_name.as_ref());
-        if let Some(user) = user {
-            self.apply_to_user(user.auth_info.get_or_insert_with(AuthInfo::default));
+        // kubectl accepts a context whose user is not there; flags may make it one.
+        if !kubeconfig.auth_infos.iter().any(|user| user.name == user_name) {
+            kubeconfig.auth_infos.push(NamedAuthInfo { name: user_name.clone(), ..NamedAuthInfo::default() });
         }
-        user_name.filter(|name| !name.is_empty())
+        let users = kubeconfig.auth_infos.iter_mut().filter(|user| user.name == user_name);
+        users.for_each(|user| self.apply_to_user(user.auth_info.get_or_insert_with(AuthInfo::default)));
+        Chosen { user: Some(user_name).filter(|name| !name.is_empty()), names_proxy }
     }
 
     fn apply_to_cluster(&self, cluster: &mut Cluster) {
@@ -225,6 +242,14 @@ impl ConnectionArgs {
     }
 }
 
+/// The client library takes a proxy from the environment whatever the cluster's address is.
+fn ignore_proxy_where_told(config: &mut Config) {
+    let no_proxy = env::var("NO_PROXY").or_else(|_| env::var("no_proxy")).unwrap_or_default();
+    if config.cluster_url.host().is_some_and(|host| proxy::bypasses(host, &no_proxy)) {
+        config.proxy_url = None;
+    }
+}
+
 /// `--server` (and perhaps `--token`) without a kubeconfig: one context with nothing in it.
 fn add_empty_context(kubeconfig: &mut Kubeconfig) {
     let name = String::from("flags");
@@ -246,3 +271,6 @@ fn add_empty_context(kubeconfig: &mut Kubeconfig) {
     });
     kubeconfig.current_context = Some(name);
 }
+
+#[cfg(test)]
+mod tests;
