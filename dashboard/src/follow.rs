@@ -9,6 +9,7 @@ use kube::{
     api::{ApiResource, DynamicObject},
     runtime::watcher,
 };
+use tokio::time::timeout;
 use verdigris_crds::keys;
 
 use crate::store::{Kind, Store};
@@ -17,6 +18,8 @@ use crate::store::{Kind, Store};
 const BACKOFF_MIN: Duration = Duration::from_millis(500);
 /// Longest wait between two tries.
 const BACKOFF_MAX: Duration = Duration::from_secs(15);
+/// How long a listing may take before the page says that it takes long.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Follows all kinds until dropped.
 pub(crate) async fn follow(client: &Client, namespace: Option<&str>, store: &Store) {
@@ -36,25 +39,56 @@ async fn follow_kind(client: &Client, namespace: Option<&str>, kind: Kind, store
         Some(namespace) => Api::namespaced_with(client.clone(), namespace, &resource),
         None => Api::all_with(client.clone(), &resource),
     };
-    let mut events = pin!(watcher(api, watch_config(kind)));
+    let trouble = |why: Trouble<'_>| store.set_trouble(kind, why.sentence(kind, namespace));
     let mut failures = 0;
-    while let Some(event) = events.next().await {
-        match event {
-            Ok(event) => {
-                failures = 0;
+    loop {
+        let error = follow_once(&api, kind, store, &mut failures, &trouble).await;
+        failures += 1;
+        tracing::debug!(%error, kind = kind.plural(), "a watch failed");
+        // One failure is daily bread (a watch that expired); what stays is worth a sentence.
+        if failures > 1 || is_refusal(&error) {
+            trouble(Trouble::Failed(&error));
+        }
+        tokio::time::sleep(backoff(failures)).await;
+    }
+}
+
+/// One watch, from its listing to its first failure. Each begins with a listing, so that one that works shows it: a
+/// watch that was only resumed says nothing until something changes.
+async fn follow_once(
+    api: &Api<DynamicObject>,
+    kind: Kind,
+    store: &Store,
+    failures: &mut u32,
+    trouble: &impl Fn(Trouble<'_>),
+) -> watcher::Error {
+    let mut events = pin!(watcher(api.clone(), watch_config(kind)));
+    let mut answered = false;
+    let mut patience = true;
+    loop {
+        let next = if answered || !patience {
+            events.next().await
+        } else {
+            let Ok(next) = timeout(PATIENCE, events.next()).await else {
+                patience = false;
+                trouble(Trouble::Silent);
+                continue;
+            };
+            next
+        };
+        match next {
+            Some(Ok(event)) => {
+                // A listing begins before anything was asked; all else is an answer.
+                if !matches!(event, watcher::Event::Init) {
+                    (answered, *failures) = (true, 0);
+                }
                 if !(kind == Kind::Events && is_about_something_else(&event)) {
                     store.apply(kind, event);
                 }
             }
-            Err(error) => {
-                failures += 1;
-                tracing::debug!(%error, kind = kind.plural(), "a watch failed");
-                // One failure is daily bread (a watch that expired); what stays is worth a sentence.
-                if failures > 1 || is_refusal(&error) {
-                    store.set_trouble(kind, trouble(kind, namespace, &error));
-                }
-                tokio::time::sleep(backoff(failures)).await;
-            }
+            Some(Err(error)) => return error,
+            // Watchers do not end; if one did, a new one is begun like after a failure.
+            None => return watcher::Error::NoResourceVersion,
         }
     }
 }
@@ -111,17 +145,39 @@ fn is_refusal(error: &watcher::Error) -> bool {
     code.is_some_and(|code| [401, 403, 404].contains(&code))
 }
 
-fn trouble(kind: Kind, namespace: Option<&str>, error: &watcher::Error) -> String {
-    let what = kind.plural();
-    let place =
-        namespace.map_or("in this cluster".to_owned(), |namespace| format!("in namespace {namespace}"));
-    match status(error) {
-        Some(status) if kind == Kind::Rollouts && status.code == StatusCode::NOT_FOUND.as_u16() => {
-            format!("This cluster does not know the kind Rollout yet: install its CRD. ({})", status.message)
-        }
-        Some(status) => format!("The API server does not let {what} {place} be read: {}", status.message),
-        None => {
-            format!("The API server cannot be reached for {what} {place}; what you see may be old. ({error})")
+/// Why a kind cannot be read at present.
+#[derive(Clone, Copy)]
+enum Trouble<'a> {
+    /// The API server lets us wait.
+    Silent,
+    /// It answered with an error, or could not be reached.
+    Failed(&'a watcher::Error),
+}
+
+impl Trouble<'_> {
+    fn sentence(self, kind: Kind, namespace: Option<&str>) -> String {
+        let what = kind.plural();
+        let place =
+            namespace.map_or("in this cluster".to_owned(), |namespace| format!("in namespace {namespace}"));
+        match self {
+            Self::Silent => format!(
+                "The API server has not answered for {} seconds when asked for {what} {place}; what you see may be old.",
+                PATIENCE.as_secs()
+            ),
+            Self::Failed(error) => match status(error) {
+                Some(status) if kind == Kind::Rollouts && status.code == StatusCode::NOT_FOUND.as_u16() => {
+                    format!(
+                        "This cluster does not know the kind Rollout yet: install its CRD. ({})",
+                        status.message
+                    )
+                }
+                Some(status) => {
+                    format!("The API server does not let {what} {place} be read: {}", status.message)
+                }
+                None => format!(
+                    "The API server cannot be reached for {what} {place}; what you see may be old. ({error})"
+                ),
+            },
         }
     }
 }

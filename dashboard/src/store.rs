@@ -156,7 +156,8 @@ impl Store {
     pub(crate) fn apply(&self, kind: Kind, event: watcher::Event<DynamicObject>) {
         let mut world = self.world();
         let before = world.version;
-        if world.troubles.remove(&kind).is_some() {
+        // A listing begins before anything was asked; all else is an answer.
+        if !matches!(event, watcher::Event::Init) && world.troubles.remove(&kind).is_some() {
             world.version += 1;
         }
         match kind {

@@ -5,6 +5,8 @@
 
 mod send;
 
+use std::time::Duration;
+
 use axum::{
     Extension,
     extract::{Form, Path, State, rejection::FormRejection},
@@ -17,6 +19,7 @@ use kube::{
 };
 use serde::Deserialize;
 use serde_json::Value;
+use tokio::time::timeout;
 use verdigris_core::action::{self, Past, Plan, Promote, Refusal, Undo, Who};
 use verdigris_core::view::Version;
 use verdigris_crds::{Rollout, keys};
@@ -31,6 +34,11 @@ use crate::{
 
 /// A plan names the version that was read; if the controller wrote in between, read and plan again so many times.
 const TRIES_MAX: u32 = 3;
+
+/// Longer than this nobody waits for the answer to a click.
+const ANSWER_MAX: Duration = Duration::from_secs(10);
+const SILENT: &str =
+    "The API server has not answered for 10 seconds. Whether it was done will show on the page.";
 
 /// What can be done to a Rollout from a page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -137,9 +145,10 @@ pub(crate) async fn act(
     let key = (namespace, name);
     let by_script = headers.get("x-requested-with").is_some();
     let answer = match checked(&app, &key, &verb, &session, form) {
-        Ok((verb, fields)) => match run(&app, &key, verb, &fields).await {
-            Ok(plan) => Ok((verb, plan)),
-            Err(failure) => Err(app.problem(failure.status(), failure.to_string())),
+        Ok((verb, fields)) => match timeout(ANSWER_MAX, run(&app, &key, verb, &fields)).await {
+            Ok(Ok(plan)) => Ok((verb, plan)),
+            Ok(Err(failure)) => Err(app.problem(failure.status(), failure.to_string())),
+            Err(_) => Err(app.problem(StatusCode::GATEWAY_TIMEOUT, SILENT)),
         },
         Err(problem) => Err(problem),
     };

@@ -90,6 +90,8 @@ fn a_trouble_stays_until_the_kind_can_be_read_again() {
     store.set_trouble(Kind::Pods, "pods cannot be read".to_owned());
     assert_eq!(store.troubles(), ["pods cannot be read"]);
     store.apply(Kind::Pods, Event::Init);
+    assert_eq!(store.troubles().len(), 1, "a listing that begins has not been answered yet");
+    store.apply(Kind::Pods, Event::InitDone);
     assert!(store.troubles().is_empty());
 }
 

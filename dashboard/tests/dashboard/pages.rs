@@ -155,3 +155,24 @@ async fn dashboard(options: Options) -> crate::world::Page {
     let response = tower::ServiceExt::oneshot(dashboard.router(), request.expect("a request")).await;
     crate::world::read(response.expect("routers do not fail")).await
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_click_that_the_api_server_does_not_answer_ends_in_a_sentence() {
+    let world = World::of(PAUSED).await;
+    world.silent.send_replace(true);
+    let page = world.get("/rollouts/rollout/shop/app").await;
+    let form = crate::world::Form::find(&page, "promote").expect("a form");
+    let answer = crate::world::read(world.send(form.request("127.0.0.1:3100")).await).await;
+    assert_eq!(answer.status, StatusCode::GATEWAY_TIMEOUT);
+    assert!(answer.body.contains("has not answered for 10 seconds"), "{}", answer.body);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cluster_that_is_silent_from_the_start_is_named_until_it_answers() {
+    let world = World::silent();
+    world.until("/rollouts/", |page| page.contains("Still reading the cluster")).await;
+    world.until("/rollouts/", |page| page.contains("The API server has not answered for 5 seconds")).await;
+    world.silent.send_replace(false);
+    world.until("/rollouts/", |page| page.contains("No Rollouts in all namespaces yet")).await;
+    world.until("/rollouts/", |page| !page.contains("has not answered")).await;
+}

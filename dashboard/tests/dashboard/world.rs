@@ -9,6 +9,7 @@ use axum::{Router, body::Body};
 use http::{Method, Request, Response, StatusCode, header};
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
+use tokio::sync::watch;
 use tower::{ServiceExt, service_fn};
 use verdigris_dashboard::{Clock, Dashboard, Options, Secret};
 use verdigris_playground_apiserver::server::ApiServer;
@@ -32,6 +33,8 @@ pub struct World {
     pub router: Router,
     /// PATCH requests that came from the dashboard.
     patches: Arc<Mutex<Vec<Sent>>>,
+    /// While true the API server answers nothing to the dashboard.
+    pub silent: watch::Sender<bool>,
     _follow: tokio::task::JoinHandle<()>,
 }
 
@@ -65,15 +68,25 @@ impl World {
     }
 
     pub async fn with_options(options: Options) -> Self {
-        let server = ApiServer::new(clock(), 1);
-        server.apply_crd(CRD).expect("the CRD is good");
-        let patches = Arc::new(Mutex::new(Vec::new()));
-        let client = kube::Client::new(recorder(server.clone(), patches.clone()), "default");
-        let dashboard = Dashboard::new(client, options, clock(), Secret::new([7; 32])).expect("good options");
-        let world =
-            Self { server, router: dashboard.router(), patches, _follow: tokio::spawn(dashboard.follow()) };
+        let world = Self::begin(options, false);
         world.until("/rollouts/", |page| !page.contains("Still reading")).await;
         world
+    }
+
+    /// A cluster that does not answer yet.
+    pub fn silent() -> Self {
+        Self::begin(Options::default(), true)
+    }
+
+    fn begin(options: Options, silent: bool) -> Self {
+        let server = ApiServer::new(clock(), 1);
+        server.apply_crd(CRD).expect("the CRD is good");
+        let (patches, silent) = (Arc::new(Mutex::new(Vec::new())), watch::Sender::new(silent));
+        let recorder = recorder(server.clone(), patches.clone(), silent.subscribe());
+        let client = kube::Client::new(recorder, "default");
+        let dashboard = Dashboard::new(client, options, clock(), Secret::new([7; 32])).expect("good options");
+        let follow = tokio::spawn(dashboard.follow());
+        Self { server, router: dashboard.router(), patches, silent, _follow: follow }
     }
 
     /// Creates the objects of a recording; UIDs are new, so owners are named anew.
@@ -136,7 +149,7 @@ impl World {
 
     /// Waits (virtual time) until a page is as it should be.
     pub async fn until(&self, path: &str, good: impl Fn(&str) -> bool) {
-        for _ in 0..200 {
+        for _ in 0..500 {
             if good(&self.get(path).await.body) {
                 return;
             }
@@ -200,6 +213,7 @@ pub async fn read(response: Response<Body>) -> Page {
 fn recorder(
     server: ApiServer,
     patches: Arc<Mutex<Vec<Sent>>>,
+    silent: watch::Receiver<bool>,
 ) -> impl tower::Service<
     Request<kube::client::Body>,
     Response = Response<verdigris_playground_apiserver::service::ResponseBody>,
@@ -207,8 +221,9 @@ fn recorder(
     Future: Send,
 > + Clone {
     service_fn(move |request: Request<kube::client::Body>| {
-        let (server, patches) = (server.clone(), patches.clone());
+        let (server, patches, mut silent) = (server.clone(), patches.clone(), silent.clone());
         async move {
+            let _ = silent.wait_for(|silent| !silent).await;
             let (head, body) = request.into_parts();
             let bytes = body.collect().await.expect("a whole body").to_bytes();
             if head.method == Method::PATCH {
