@@ -77,7 +77,7 @@ impl ApiServer {
 
     /// Answers one request, without any waiting.
     pub fn step(&self, request: &Request) -> Answer {
-        let now = (self.shared.clock)();
+        let now = self.now();
         self.store().step(request, now)
     }
 
@@ -160,6 +160,11 @@ impl ApiServer {
     /// Forgets all events so far, as a compaction does: watches that ask for more of the past get 410.
     pub fn forget_events(&self) {
         self.store().forget_events();
+    }
+
+    /// What its clock says.
+    pub(crate) fn now(&self) -> Timestamp {
+        (self.shared.clock)()
     }
 
     pub(crate) fn store(&self) -> MutexGuard<'_, Store> {

@@ -264,6 +264,11 @@ impl ApiError {
         self
     }
 
+    /// Adds a cause to those that are there.
+    pub fn add_cause(&mut self, cause: Cause) {
+        self.details.get_or_insert_default().causes.push(cause);
+    }
+
     fn set_causes(&mut self, causes: Vec<Cause>) {
         self.details.get_or_insert_default().causes = causes;
     }

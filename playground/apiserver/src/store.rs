@@ -30,7 +30,11 @@ mod custom;
 mod delete;
 mod list;
 mod namespaces;
+mod other;
 mod patch;
+mod pods;
+mod scale;
+mod services;
 mod update;
 
 pub(crate) use namespaces::INITIAL as INITIAL_NAMESPACES;
@@ -152,6 +156,9 @@ impl Store {
         target: Target,
         now: Timestamp,
     ) -> Result<Answer, ApiError> {
+        if let Some(answer) = other::review(request, &target) {
+            return answer;
+        }
         let Some(resource) = self.registry.get(&target.group, &target.version, &target.plural).cloned()
         else {
             let known = self.registry.iter().any(|r| r.group == target.group && r.version == target.version);
@@ -203,13 +210,25 @@ impl Store {
     }
 
     fn part_step(&mut self, call: &mut Call<'_>) -> Result<Answer, ApiError> {
-        let known = match call.target.subresource.as_str() {
-            "status" => call.resource.status_subresource,
-            _ => false,
-        };
-        if !known {
-            return Err(ApiError::no_such_path());
+        match call.target.subresource.as_str() {
+            "status" if call.resource.status_subresource => self.status_step(call),
+            "finalize" if namespaces::is_namespace(&call.resource) => self.finalize(call),
+            "scale" => match call.resource.scale.clone() {
+                Some(paths) => self.scale(call, &paths),
+                None => Err(ApiError::no_such_path()),
+            },
+            name if call.resource.subresources.iter().any(|part| part.name == name) => {
+                match (name, &call.request.method) {
+                    ("eviction", &Method::POST) => self.evict(call),
+                    ("binding", &Method::POST) => self.bind(call),
+                    _ => Err(ApiError::method_not_allowed()),
+                }
+            }
+            _ => Err(ApiError::no_such_path()),
         }
+    }
+
+    fn status_step(&mut self, call: &mut Call<'_>) -> Result<Answer, ApiError> {
         match call.request.method {
             Method::GET => self.get(call),
             Method::PUT => self.update_from_body(call),

@@ -1,6 +1,8 @@
 //! `labelSelector=app=web,tier in (a,b),!legacy`.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, fmt};
+
+use serde_json::Value;
 
 use super::{Operator, Requirement};
 use crate::{
@@ -23,6 +25,34 @@ impl LabelSelector {
         parser.selector().map(Self).map_err(ApiError::bad_request)
     }
 
+    /// The selector that a `LabelSelector` object (`matchLabels`, `matchExpressions`) stands for.
+    pub fn of(object: &Value) -> Self {
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let mut found: Vec<Requirement> = object["matchLabels"]
+            .as_object()
+            .into_iter()
+            .flatten()
+            .map(|(key, value)| Requirement {
+                key: key.clone(),
+                operator: Operator::In([text(value)].into()),
+            })
+            .collect();
+        for expression in object["matchExpressions"].as_array().into_iter().flatten() {
+            let values = expression["values"].as_array().into_iter().flatten().map(text).collect();
+            let operator = match expression["operator"].as_str() {
+                Some("In") => Operator::In(values),
+                Some("NotIn") => Operator::NotIn(values),
+                Some("Exists") => Operator::Exists,
+                Some("DoesNotExist") => Operator::Absent,
+                // Refused when the object was validated; selecting nothing is the safe reading.
+                _ => Operator::In(BTreeSet::new()),
+            };
+            found.push(Requirement { key: text(&expression["key"]), operator });
+        }
+        found.sort_by(|one, other| one.key.cmp(&other.key));
+        Self(found)
+    }
+
     /// Whether these labels satisfy it; `labels` looks a label up by its key.
     pub fn matches<'a>(&self, labels: impl Fn(&str) -> Option<&'a str>) -> bool {
         self.0.iter().all(|requirement| requirement.matches(labels(&requirement.key)))
@@ -31,6 +61,28 @@ impl LabelSelector {
     /// Whether it selects everything.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+}
+
+impl fmt::Display for LabelSelector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, Requirement { key, operator }) in self.0.iter().enumerate() {
+            if index > 0 {
+                f.write_str(",")?;
+            }
+            let listed = |set: &BTreeSet<String>| set.iter().cloned().collect::<Vec<_>>().join(",");
+            match operator {
+                Operator::Exists => write!(f, "{key}")?,
+                Operator::Absent => write!(f, "!{key}")?,
+                Operator::In(set) if set.len() == 1 => write!(f, "{key}={}", listed(set))?,
+                Operator::In(set) => write!(f, "{key} in ({})", listed(set))?,
+                Operator::NotIn(set) if set.len() == 1 => write!(f, "{key}!={}", listed(set))?,
+                Operator::NotIn(set) => write!(f, "{key} notin ({})", listed(set))?,
+                Operator::Greater(bound) => write!(f, "{key}>{bound}")?,
+                Operator::Less(bound) => write!(f, "{key}<{bound}")?,
+            }
+        }
+        Ok(())
     }
 }
 

@@ -69,7 +69,8 @@ impl Store {
             fields.remove("status");
         }
         (resource.strategy.prepare_create)(&mut object, call.now);
-        let mut faults = (resource.strategy.validate_create)(&object);
+        let mut faults = self.allocate(&resource, &mut object);
+        faults.extend((resource.strategy.validate_create)(&object));
         faults.extend(resource.schema.validate(&object, None));
         faults.extend(metadata::faults(&resource, &object));
         let name = metadata::text(&object, "name").to_owned();

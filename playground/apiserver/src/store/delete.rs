@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use super::{Call, Store, commit::Author, custom, update::mark_deleting};
+use super::{Call, Store, commit::Author, custom, namespaces, update::mark_deleting};
 use crate::{
     answer::{Answer, Shown, deleted_status},
     metadata::{self, FOREGROUND, ORPHAN},
@@ -30,7 +30,7 @@ const ANSWERED_WITH_OBJECT: &[(&str, &str)] = &[
 ];
 
 /// What a delete has led to.
-enum Deleted {
+pub(super) enum Deleted {
     /// The object is gone; this was its last state.
     Gone(Shown),
     /// It stays for now, marked.
@@ -83,9 +83,10 @@ impl Store {
         let Some(kept) = self.kept(&resource, &call.target.namespace, &call.target.name) else {
             return Err(ApiError::not_found(resource.group_resource(), &call.target.name));
         };
+        self.admit_deletion(&resource, &call.target.name)?;
         let old = kept.value(&resource);
         check_preconditions(&resource, &call.target.name, options, &old)?;
-        let deleted = self.delete_kept(call, options, author, &kept, &old);
+        let deleted = self.delete_kept(call, &resource, options, author, &kept, &old);
         let with_object = ANSWERED_WITH_OBJECT.contains(&(resource.group.as_str(), resource.plural.as_str()));
         let status = || {
             Shown::Plain(deleted_status(&resource, metadata::text(&old, "name"), metadata::text(&old, "uid")))
@@ -98,15 +99,15 @@ impl Store {
         })
     }
 
-    fn delete_kept(
+    pub(super) fn delete_kept(
         &mut self,
         call: &Call<'_>,
+        resource: &Arc<Resource>,
         options: &DeleteOptions,
         author: &Author,
         kept: &Arc<Stored>,
         old: &Value,
     ) -> Deleted {
-        let resource = Arc::clone(&call.resource);
         let mut object = old.clone();
         let graceful = if resource.strategy.graceful_delete {
             begin_graceful(&mut object, options, call.now)
@@ -115,13 +116,16 @@ impl Store {
         };
         if graceful == Graceful::Pending {
             if !options.dry_run {
-                self.record_unchanged(call, author, &resource, kept);
+                self.record_unchanged(call, author, resource, kept);
             }
             return Deleted::AlreadyMarked(Arc::clone(kept));
         }
         set_propagation(&mut object, options.propagation);
-        if custom::is_definition(&resource) && !options.dry_run {
+        if custom::is_definition(resource) && !options.dry_run {
             self.delete_instances(call, author, &mut object);
+        }
+        if namespaces::is_namespace(resource) {
+            return self.delete_namespace(call, resource, options, author, kept, object);
         }
         let waits = !metadata::finalizers(&object).is_empty();
         if graceful == Graceful::No && waits {
@@ -134,18 +138,44 @@ impl Store {
         }
         if stays {
             if object == *old {
-                self.record_unchanged(call, author, &resource, kept);
+                self.record_unchanged(call, author, resource, kept);
                 return Deleted::Marked(Shown::Kept(Arc::clone(kept)));
             }
             return Deleted::Marked(Shown::Kept(self.commit(
                 call,
                 author,
-                &resource,
+                resource,
                 object,
                 Some(Arc::clone(kept)),
             )));
         }
-        Deleted::Gone(Shown::Kept(self.commit_deletion(call, author, &resource, kept, object)))
+        Deleted::Gone(Shown::Kept(self.commit_deletion(call, author, resource, kept, object)))
+    }
+}
+
+impl Store {
+    /// A namespace is marked first and goes when it is empty, which may be at once.
+    fn delete_namespace(
+        &mut self,
+        call: &Call<'_>,
+        resource: &Arc<Resource>,
+        options: &DeleteOptions,
+        author: &Author,
+        kept: &Arc<Stored>,
+        mut object: Value,
+    ) -> Deleted {
+        if metadata::is_deleting(&object) {
+            self.release_namespace(call, author, &kept.name);
+            return Deleted::AlreadyMarked(Arc::clone(kept));
+        }
+        mark_deleting(&mut object, call.now, 0);
+        namespaces::terminate(&mut object);
+        if options.dry_run {
+            return Deleted::Marked(Shown::Made(object));
+        }
+        let marked = self.commit(call, author, resource, object, Some(Arc::clone(kept)));
+        self.empty_namespace(call, author, &kept.name);
+        Deleted::Marked(Shown::Kept(marked))
     }
 }
 

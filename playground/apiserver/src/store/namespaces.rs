@@ -1,18 +1,37 @@
-//! What namespaces mean for the objects in them.
+//! What namespaces mean for the objects in them, and what becomes of those when a namespace goes.
+//!
+//! A real cluster empties a namespace in a controller. Here the store does it, because a namespace could not
+//! be deleted without one and nothing else depends on its timing.
 
 use std::sync::Arc;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::Store;
+use super::{
+    Call, Store, body,
+    commit::Author,
+    update::{check_name, check_version},
+};
 use crate::{
+    answer::{Answer, Shown},
     metadata,
+    options::{DeleteOptions, WriteOptions},
     resource::Resource,
     status::{ApiError, Cause, GroupResource},
+    stored::Stored,
+    write_log::Verb,
 };
 
 /// The namespaces that every cluster has.
 pub(crate) const INITIAL: [&str; 4] = ["default", "kube-node-lease", "kube-public", "kube-system"];
+
+/// Those of them that may not be deleted.
+const LASTING: [&str; 3] = ["default", "kube-public", "kube-system"];
+
+/// Whether `resource` is that of the namespaces themselves.
+pub(super) fn is_namespace(resource: &Resource) -> bool {
+    resource.group.is_empty() && resource.plural == "namespaces"
+}
 
 impl Store {
     /// Whether an object may be created in its namespace: there must be one, and it must not be on its way
@@ -23,9 +42,7 @@ impl Store {
             return Ok(());
         }
         let of = GroupResource { group: "", resource: "namespaces" };
-        let Some(namespaces) = self.registry.get("", "v1", "namespaces").map(Arc::clone) else {
-            return Ok(());
-        };
+        let Some(namespaces) = self.namespaces() else { return Ok(()) };
         let namespace = self.kept(&namespaces, "", name).ok_or_else(|| ApiError::not_found(of, name))?;
         if !metadata::is_deleting(&namespace.value(&namespaces)) {
             return Ok(());
@@ -37,6 +54,94 @@ impl Store {
             field: "metadata.namespace".to_owned(),
         };
         let own_name = metadata::text(object, "name");
-        Err(ApiError::forbidden(resource.group_resource(), own_name, &why).with_causes(vec![cause]))
+        let mut refusal = ApiError::forbidden(resource.group_resource(), own_name, &why);
+        refusal.add_cause(cause);
+        Err(refusal)
+    }
+
+    /// Whether a namespace may be deleted.
+    pub(super) fn admit_deletion(&self, resource: &Resource, name: &str) -> Result<(), ApiError> {
+        if is_namespace(resource) && LASTING.contains(&name) {
+            return Err(ApiError::forbidden(
+                resource.group_resource(),
+                name,
+                "this namespace may not be deleted",
+            ));
+        }
+        Ok(())
+    }
+
+    /// Begins to empty a namespace that has been marked as deleted; it goes with the last object in it.
+    pub(super) fn empty_namespace(&mut self, call: &Call<'_>, author: &Author, namespace: &str) {
+        let resources: Vec<Arc<Resource>> =
+            self.registry().iter().filter(|resource| resource.namespaced).cloned().collect();
+        for resource in resources {
+            let objects: Vec<Arc<Stored>> = self
+                .collection(&resource)
+                .map(|collection| collection.iter(namespace, "").cloned().collect())
+                .unwrap_or_default();
+            for kept in objects {
+                // A version of the same resource that came earlier may have deleted it.
+                let Some(kept) = self.kept(&resource, namespace, &kept.name) else { continue };
+                let old = kept.value(&resource);
+                self.delete_kept(call, &resource, &DeleteOptions::default(), author, &kept, &old);
+            }
+        }
+        self.release_namespace(call, author, namespace);
+    }
+
+    /// After an object has gone: its namespace follows if it only waited for this one.
+    pub(super) fn release_namespace(&mut self, call: &Call<'_>, author: &Author, namespace: &str) {
+        let Some(namespaces) = self.namespaces().filter(|_| !namespace.is_empty()) else { return };
+        let Some(kept) = self.kept(&namespaces, "", namespace) else { return };
+        let object = kept.value(&namespaces);
+        let held = object["spec"]["finalizers"].as_array().is_some_and(|holders| !holders.is_empty());
+        let waits = held || !metadata::finalizers(&object).is_empty();
+        if !metadata::is_deleting(&object) || waits || self.holds_objects(namespace) {
+            return;
+        }
+        self.commit_deletion(call, author, &namespaces, &kept, object);
+    }
+
+    fn holds_objects(&self, namespace: &str) -> bool {
+        self.registry().iter().filter(|resource| resource.namespaced).any(|resource| {
+            self.collection(resource)
+                .is_some_and(|collection| collection.iter(namespace, "").next().is_some())
+        })
+    }
+
+    fn namespaces(&self) -> Option<Arc<Resource>> {
+        self.registry().get("", "v1", "namespaces").cloned()
+    }
+}
+
+/// Marks a namespace as on its way out.
+pub(super) fn terminate(namespace: &mut Value) {
+    namespace["status"]["phase"] = json!("Terminating");
+}
+
+impl Store {
+    /// PUT of what holds a namespace back.
+    pub(super) fn finalize(&mut self, call: &mut Call<'_>) -> Result<Answer, ApiError> {
+        if call.request.method != http::Method::PUT {
+            return Err(ApiError::method_not_allowed());
+        }
+        let options = WriteOptions::parse(&call.request.query, "UpdateOptions", false)?;
+        let wanted = body::object(call, options.unknown_fields)?;
+        check_name(call, &wanted)?;
+        let resource = Arc::clone(&call.resource);
+        let kept = self
+            .kept(&resource, "", &call.target.name)
+            .ok_or_else(|| ApiError::not_found(resource.group_resource(), &call.target.name))?;
+        let mut object = kept.value(&resource);
+        check_version(&resource, &call.target.name, &wanted, &object)?;
+        object["spec"] = wanted["spec"].clone();
+        if options.dry_run {
+            return Ok(Answer::object(200, &Shown::Made(object), &resource, call.form, call.now));
+        }
+        let author = Author::of(call, Verb::Update, &options.field_manager);
+        let kept = self.commit(call, &author, &resource, object, Some(kept));
+        self.release_namespace(call, &author, &kept.name);
+        Ok(Answer::object(200, &Shown::Kept(kept), &resource, call.form, call.now))
     }
 }

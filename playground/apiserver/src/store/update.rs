@@ -66,8 +66,9 @@ impl Store {
         if call.target.subresource != "status" {
             (resource.strategy.prepare_update)(&mut object, &old, call.now);
         }
+        let mut faults = self.allocate(&resource, &mut object);
         count_generation(&resource, &mut object, &old);
-        let faults = faults(&resource, &call.target.subresource, &object, &old);
+        faults.extend(self::faults(&resource, &call.target.subresource, &object, &old));
         if !faults.is_empty() {
             return Err(ApiError::invalid(resource.group_kind(), &call.target.name, &faults));
         }
@@ -116,7 +117,12 @@ fn check_uid_precondition(call: &Call<'_>, object: &Value, old: &Value) -> Resul
 }
 
 /// The resourceVersion in the object is a precondition; without one, kinds that allow it are overwritten.
-fn check_version(resource: &Resource, name: &str, object: &Value, old: &Value) -> Result<(), ApiError> {
+pub(super) fn check_version(
+    resource: &Resource,
+    name: &str,
+    object: &Value,
+    old: &Value,
+) -> Result<(), ApiError> {
     let found = metadata::text(object, "resourceVersion");
     if found.is_empty() || found == "0" {
         if resource.strategy.unconditional_update {

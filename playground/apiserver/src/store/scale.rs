@@ -1,0 +1,158 @@
+//! The `scale` subresource: one number of an object, seen and set alone.
+
+use serde_json::{Map, Value, json};
+
+use super::{Call, Store, commit::Author};
+use crate::{
+    answer::{Answer, Shown},
+    field_error::FieldError,
+    metadata,
+    negotiation::content_type,
+    options::WriteOptions,
+    patch::{json as json_patch, merge},
+    resource::ScalePaths,
+    selector::LabelSelector,
+    status::{ApiError, GroupResource},
+    write_log::Verb,
+};
+
+impl Store {
+    pub(super) fn scale(&mut self, call: &mut Call<'_>, paths: &ScalePaths) -> Result<Answer, ApiError> {
+        let kept = self
+            .kept(&call.resource, &call.target.namespace, &call.target.name)
+            .ok_or_else(|| ApiError::not_found(call.resource.group_resource(), &call.target.name))?;
+        let current = scale_of(&kept.value(&call.resource), paths);
+        let (wanted, options, verb) = match call.request.method {
+            http::Method::GET => {
+                return Ok(Answer::object(200, &Shown::Made(current), &call.resource, call.form, call.now));
+            }
+            http::Method::PUT => {
+                let options = WriteOptions::parse(&call.request.query, "UpdateOptions", false)?;
+                content_type(call.request, &["application/json"])?;
+                (read_body(call)?, options, Verb::Update)
+            }
+            http::Method::PATCH => {
+                let (wanted, options) = patched(call, &current)?;
+                (wanted, options, Verb::Patch)
+            }
+            _ => return Err(ApiError::method_not_allowed()),
+        };
+        let replicas = wanted_replicas(call, &wanted)?;
+        let author = Author::of(call, verb, &options.field_manager);
+        let version = metadata::text(&wanted, "resourceVersion").to_owned();
+        let shown = self.update(call, &options, &author, &mut |_, old| {
+            let mut object = old.clone();
+            set(&mut object, &paths.spec_replicas, json!(replicas));
+            if !version.is_empty() {
+                metadata::map_mut(&mut object).insert("resourceVersion".to_owned(), json!(version));
+            }
+            Ok(object)
+        })?;
+        let object = match shown {
+            Shown::Kept(kept) => kept.value(&call.resource),
+            Shown::Made(object) | Shown::Plain(object) => object,
+        };
+        Ok(Answer::object(200, &Shown::Made(scale_of(&object, paths)), &call.resource, call.form, call.now))
+    }
+}
+
+fn read_body(call: &Call<'_>) -> Result<Value, ApiError> {
+    let wanted: Value = serde_json::from_slice(&call.request.body).map_err(|error| {
+        ApiError::bad_request(format!(
+            "the object provided is unrecognized (must be of type Scale): couldn't get version/kind; json parse error: {error}"
+        ))
+    })?;
+    let kind = wanted["kind"].as_str().unwrap_or("Scale");
+    if kind != "Scale" {
+        return Err(ApiError::bad_request(format!(
+            "{kind} in version \"v1\" cannot be handled as a Scale: no kind \"{kind}\" is a Scale"
+        )));
+    }
+    Ok(wanted)
+}
+
+fn patched(call: &Call<'_>, current: &Value) -> Result<(Value, WriteOptions), ApiError> {
+    let forms = [
+        "application/json-patch+json",
+        "application/merge-patch+json",
+        "application/strategic-merge-patch+json",
+    ];
+    let form = content_type(call.request, &forms)?;
+    let options = WriteOptions::parse(&call.request.query, "PatchOptions", false)?;
+    let patch: Value = serde_json::from_slice(&call.request.body)
+        .map_err(|error| ApiError::bad_request(format!("error decoding patch: {error}")))?;
+    // A Scale has no lists that merge, so a strategic patch of it is a merge patch.
+    let wanted =
+        if form == forms[0] { json_patch::apply(current, &patch)? } else { merge::apply(current, &patch)? };
+    Ok((wanted, options))
+}
+
+fn wanted_replicas(call: &Call<'_>, wanted: &Value) -> Result<i64, ApiError> {
+    let name = metadata::text(wanted, "name");
+    if name != call.target.name {
+        return Err(ApiError::bad_request(format!(
+            "the name of the object ({name}) does not match the name on the URL ({})",
+            call.target.name
+        )));
+    }
+    let replicas = match &wanted["spec"]["replicas"] {
+        Value::Null => 0,
+        found => found.as_i64().ok_or_else(|| {
+            let found = crate::schema::type_name(found);
+            ApiError::bad_request(format!(
+                "Scale in version \"v1\" cannot be handled as a Scale: json: cannot unmarshal {found} into Go struct field ScaleSpec.spec.replicas of type int32"
+            ))
+        })?,
+    };
+    if replicas < 0 {
+        let fault = FieldError::invalid("spec.replicas", replicas, "must be greater than or equal to 0");
+        let of = GroupResource { group: "autoscaling", resource: "Scale" };
+        return Err(ApiError::invalid(of, name, &[fault]));
+    }
+    Ok(replicas)
+}
+
+/// The Scale of an object.
+fn scale_of(object: &Value, paths: &ScalePaths) -> Value {
+    let kept = ["name", "namespace", "uid", "resourceVersion", "creationTimestamp"];
+    let metadata: Map<String, Value> = kept
+        .iter()
+        .filter_map(|field| Some(((*field).to_owned(), object["metadata"].get(field)?.clone())))
+        .collect();
+    let number = |path: &str| at(object, path).as_i64().unwrap_or_default();
+    let mut scale = json!({
+        "kind": "Scale",
+        "apiVersion": "autoscaling/v1",
+        "metadata": metadata,
+        "spec": {},
+        "status": {"replicas": number(&paths.status_replicas)},
+    });
+    if number(&paths.spec_replicas) != 0 {
+        scale["spec"]["replicas"] = json!(number(&paths.spec_replicas));
+    }
+    let selector = match paths.label_selector.as_deref().map(|path| at(object, path)) {
+        Some(Value::String(text)) => text.clone(),
+        Some(selector @ Value::Object(_)) => LabelSelector::of(selector).to_string(),
+        _ => String::new(),
+    };
+    if !selector.is_empty() {
+        scale["status"]["selector"] = json!(selector);
+    }
+    scale
+}
+
+/// The value at a dotted path such as `.spec.replicas`; null if there is none.
+fn at<'a>(object: &'a Value, path: &str) -> &'a Value {
+    path.split('.').filter(|part| !part.is_empty()).fold(object, |value, part| &value[part])
+}
+
+fn set(object: &mut Value, path: &str, value: Value) {
+    let mut place = object;
+    for part in path.split('.').filter(|part| !part.is_empty()) {
+        if !place.is_object() {
+            *place = json!({});
+        }
+        place = &mut place[part];
+    }
+    *place = value;
+}
