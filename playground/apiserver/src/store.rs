@@ -30,9 +30,10 @@ mod custom;
 mod delete;
 mod list;
 mod namespaces;
-mod other;
+
 mod patch;
 mod pods;
+mod reviews;
 mod scale;
 mod services;
 mod update;
@@ -156,7 +157,7 @@ impl Store {
         target: Target,
         now: Timestamp,
     ) -> Result<Answer, ApiError> {
-        if let Some(answer) = other::review(request, &target) {
+        if let Some(answer) = reviews::answer(request, &target) {
             return answer;
         }
         let Some(resource) = self.registry.get(&target.group, &target.version, &target.plural).cloned()
