@@ -1,6 +1,6 @@
 //! Which form of an answer a client asks for (`Accept`), and in which form a body comes (`Content-Type`).
 
-use crate::{request::Request, status::ApiError, table::IncludeObject};
+use crate::{field_error::FieldError, request::Request, status::ApiError, table::IncludeObject};
 
 /// The media types that objects are written in.
 pub(crate) const SERVED: [&str; 2] = ["application/json", "application/yaml"];
@@ -37,11 +37,19 @@ pub fn accepted(request: &Request) -> Result<Form, ApiError> {
     if header.trim().is_empty() {
         return Ok(Form::default());
     }
-    let include = IncludeObject::parse(request.query.text("includeObject")).unwrap_or_default();
-    let mut clauses: Vec<(u32, Form)> = header.split(',').filter_map(|text| clause(text, include)).collect();
+    let wanted = request.query.text("includeObject");
+    let include = IncludeObject::parse(wanted);
+    let mut clauses: Vec<(u32, Form)> =
+        header.split(',').filter_map(|text| clause(text, include.unwrap_or_default())).collect();
     // Stable: among equal weights the first one named wins.
     clauses.sort_by_key(|(weight, _)| std::cmp::Reverse(*weight));
-    clauses.first().map(|(_, form)| *form).ok_or_else(|| ApiError::not_acceptable(&SERVED))
+    let form = clauses.first().map(|(_, form)| *form).ok_or_else(|| ApiError::not_acceptable(&SERVED))?;
+    if matches!(form.shape, Shape::Table(_)) && include.is_none() {
+        let why = "must be 'Metadata', 'Object', 'None', or empty";
+        let fault = FieldError::invalid("includeObject", wanted, why);
+        return Err(ApiError::bad_request(format!("Unable to convert to Table as requested: {fault}")));
+    }
+    Ok(form)
 }
 
 /// One alternative of an `Accept` header with its weight in thousandths, if it can be served.

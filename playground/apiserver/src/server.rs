@@ -83,7 +83,7 @@ impl ApiServer {
 
     /// What a watch has to say now.
     pub(crate) fn read_watch(&self, watch: &mut Watch) -> Reading {
-        let now = (self.shared.clock)();
+        let now = self.now();
         self.store().read_watch(watch, now)
     }
 
@@ -163,7 +163,7 @@ impl ApiServer {
     }
 
     /// What its clock says.
-    pub(crate) fn now(&self) -> Timestamp {
+    fn now(&self) -> Timestamp {
         (self.shared.clock)()
     }
 
