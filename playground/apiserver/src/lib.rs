@@ -8,6 +8,7 @@ pub mod crd;
 pub mod discovery;
 mod documents;
 pub mod field_error;
+pub mod fields;
 pub mod http_server;
 pub mod metadata;
 pub mod names;

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{Call, Store, custom};
 use crate::{
     collection::{Event, EventKind},
-    metadata,
+    fields, metadata,
     resource::Resource,
     stored::Stored,
     write_log::{Verb, Write},
@@ -30,6 +30,18 @@ impl Author {
             manager: if manager.is_empty() { manager_of(&user_agent) } else { manager.to_owned() },
             user_agent,
             subresource: call.target.subresource.clone(),
+        }
+    }
+}
+
+impl Author {
+    /// What the record of field owners needs to know of a write.
+    pub fn write<'a>(&'a self, call: &'a Call<'_>) -> fields::Write<'a> {
+        fields::Write {
+            resource: &call.resource,
+            subresource: &self.subresource,
+            manager: &self.manager,
+            now: call.now,
         }
     }
 }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{Call, Store, body, commit::Author};
 use crate::{
     answer::{Answer, Shown},
-    metadata,
+    fields, metadata,
     options::WriteOptions,
     resource::GenerationRule,
     status::ApiError,
@@ -50,6 +50,9 @@ impl Store {
         self.admit_into_namespace(&resource, &object)?;
         if !metadata::text(&object, "resourceVersion").is_empty() {
             return Err(ApiError::unexplained("resourceVersion should not be set on objects to be created"));
+        }
+        if author.verb != Verb::Apply {
+            fields::note_update(author.write(call), &Value::Null, &mut object);
         }
         let generated =
             metadata::text(&object, "name").is_empty() && !metadata::text(&object, "generateName").is_empty();

@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::{Call, Store, body, body::Source, commit::Author, create::fit_namespace, update::check_name};
 use crate::{
     answer::Answer,
+    fields, metadata,
     negotiation::content_type,
     options::WriteOptions,
     patch::{json as json_patch, merge, strategic},
@@ -25,6 +26,9 @@ impl Store {
         let form = content_type(call.request, taken)?.to_owned();
         let options = WriteOptions::parse(&call.request.query, "PatchOptions", form == APPLY)?;
         let patch = patch_body(call, &form)?;
+        if form == APPLY {
+            return self.apply(call, &options, patch);
+        }
         let author = Author::of(call, Verb::Patch, &options.field_manager);
         let shown = self.update(call, &options, &author, &mut |call, old| {
             let mut object = patched(&form, old, &patch, &call.resource)?;
@@ -35,6 +39,73 @@ impl Store {
         })?;
         Ok(Answer::object(200, &shown, &call.resource, call.form, call.now))
     }
+}
+
+impl Store {
+    fn apply(
+        &mut self,
+        call: &mut Call<'_>,
+        options: &WriteOptions,
+        wanted: Value,
+    ) -> Result<Answer, ApiError> {
+        let mut wanted = wanted;
+        check_applied(call, &wanted)?;
+        // As the object is: an update of a pruned configuration would own less than was said.
+        fit_namespace(call, &mut wanted)?;
+        let author = Author::of(call, Verb::Apply, &options.field_manager);
+        let target = call.target.clone();
+        if self.kept(&call.resource, &target.namespace, &target.name).is_none() {
+            if !target.subresource.is_empty() {
+                return Err(ApiError::not_found(call.resource.group_resource(), &target.name));
+            }
+            check_name(call, &wanted)?;
+            check_no_uid(call, &wanted)?;
+            let mut object = fields::apply(author.write(call), &Value::Null, &wanted, options.force)?;
+            body::shaped(call, &mut object, options.unknown_fields, Source::Body)?;
+            let shown = self.create(call, object, options, &author)?;
+            return Ok(Answer::object(201, &shown, &call.resource, call.form, call.now));
+        }
+        let shown = self.update(call, options, &author, &mut |call, old| {
+            let mut object = fields::apply(author.write(call), old, &wanted, options.force)?;
+            body::shaped(call, &mut object, options.unknown_fields, Source::Body)?;
+            check_name(call, &object)?;
+            Ok(object)
+        })?;
+        Ok(Answer::object(200, &shown, &call.resource, call.form, call.now))
+    }
+}
+
+/// What an applied configuration must say, and may not.
+fn check_applied(call: &Call<'_>, wanted: &Value) -> Result<(), ApiError> {
+    if !wanted.is_object() {
+        let found = crate::schema::type_name(wanted);
+        return Err(ApiError::bad_request(format!(
+            "error decoding YAML: json: cannot unmarshal {found} into Go value of type map[string]interface {{}}"
+        )));
+    }
+    let text = |field: &str| wanted[field].as_str().unwrap_or_default();
+    let (api_version, kind) = (text("apiVersion"), text("kind"));
+    if api_version != call.resource.api_version() || kind != call.resource.kind {
+        let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
+        return Err(ApiError::bad_request(format!("invalid object type: {group}/{version}, Kind={kind}")));
+    }
+    if !wanted["metadata"].is_null() && !wanted["metadata"].is_object() {
+        return Err(ApiError::bad_request("metadata must be an object"));
+    }
+    if !wanted["metadata"]["managedFields"].is_null() {
+        return Err(ApiError::bad_request("metadata.managedFields must be nil"));
+    }
+    Ok(())
+}
+
+fn check_no_uid(call: &Call<'_>, wanted: &Value) -> Result<(), ApiError> {
+    let uid = metadata::text(wanted, "uid");
+    if uid.is_empty() {
+        return Ok(());
+    }
+    let why =
+        format!("uid mismatch: the provided object specified uid {uid}, and no existing object was found");
+    Err(ApiError::conflict(call.resource.group_resource(), &call.target.name, &why))
 }
 
 fn patch_body(call: &Call<'_>, form: &str) -> Result<Value, ApiError> {

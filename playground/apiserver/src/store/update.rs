@@ -12,7 +12,7 @@ use super::{
 use crate::{
     answer::{Answer, Shown},
     field_error::FieldError,
-    metadata,
+    fields, metadata,
     options::WriteOptions,
     resource::{GenerationRule, Resource},
     status::{ApiError, GroupResource},
@@ -63,6 +63,9 @@ impl Store {
         check_version(&resource, &call.target.name, &object, &old)?;
         isolate(&resource, &call.target.subresource, &mut object, &old);
         keep_system_fields(&mut object, &old);
+        if author.verb != Verb::Apply {
+            fields::note_update(author.write(call), &old, &mut object);
+        }
         if call.target.subresource != "status" {
             (resource.strategy.prepare_update)(&mut object, &old, call.now);
         }
@@ -226,9 +229,30 @@ fn faults(resource: &Resource, subresource: &str, object: &Value, old: &Value) -
     faults
 }
 
-/// Whether an update has changed nothing that counts.
+/// Whether an update has changed nothing that counts: only the times at which fields were owned do not.
 fn unchanged(object: &Value, old: &Value) -> bool {
-    object == old
+    if object == old {
+        return true;
+    }
+    let timeless = |entries: &Value| -> Vec<Value> {
+        let mut entries = entries.as_array().cloned().unwrap_or_default();
+        for entry in &mut entries {
+            entry["time"] = Value::Null;
+        }
+        // Their order depends on the times.
+        entries.sort_by_key(ToString::to_string);
+        entries
+    };
+    let managed = |object: &Value| timeless(&object["metadata"]["managedFields"]);
+    if managed(object) != managed(old) {
+        return false;
+    }
+    let mut rest = object.clone();
+    rest["metadata"]["managedFields"] = old["metadata"]["managedFields"].clone();
+    let mut old = old.clone();
+    // Absent on both sides reads as null on both.
+    old["metadata"]["managedFields"] = rest["metadata"]["managedFields"].clone();
+    rest == old
 }
 
 /// Whether this change is the last of an object that is being deleted.

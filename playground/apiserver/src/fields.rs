@@ -1,0 +1,257 @@
+//! Who owns which fields, and server-side apply.
+//!
+//! An apply says which fields its manager wants, and with that which it owns. It is refused where it would
+//! change what another manager owns, unless it is forced; fields that it wanted last time and no longer does
+//! go, unless somebody else owns them. Creates, updates and other patches own what they change.
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use crate::{
+    metadata,
+    resource::Resource,
+    status::{ApiError, Cause},
+};
+
+pub mod managers;
+pub mod set;
+pub mod typed;
+
+use managers::{Manager, Managers, Owned};
+use set::FieldSet;
+
+/// Metadata that the server keeps and nobody owns.
+const UNOWNED_METADATA: [&str; 8] = [
+    "f:name",
+    "f:namespace",
+    "f:creationTimestamp",
+    "f:selfLink",
+    "f:uid",
+    "f:generation",
+    "f:managedFields",
+    "f:resourceVersion",
+];
+
+/// Where and by whom an object is written.
+#[derive(Clone, Copy, Debug)]
+pub struct Write<'a> {
+    /// The resource in the version that is written.
+    pub resource: &'a Resource,
+    /// The subresource; empty for the object itself.
+    pub subresource: &'a str,
+    /// The manager's name.
+    pub manager: &'a str,
+    /// The time.
+    pub now: Timestamp,
+}
+
+/// The annotation in which client-side apply keeps what it applied.
+const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
+
+/// Notes in `new` that `write` changed it from `old` (`Null` when it is created).
+pub fn note_update(write: Write<'_>, old: &Value, new: &mut Value) {
+    let created = old.is_null();
+    let given = &new["metadata"]["managedFields"];
+    // A list with one empty entry is how a client asks for the record to be dropped.
+    let dropped = given
+        .as_array()
+        .is_some_and(|entries| matches!(entries.as_slice(), [Value::Object(entry)] if entry.is_empty()));
+    let mut managers = managers::decode(given);
+    if managers.is_empty() && !dropped {
+        managers = managers::decode(&old["metadata"]["managedFields"]);
+    }
+    // An object that nobody's fields are known of stays that way until it is applied.
+    if dropped || (managers.is_empty() && !created) {
+        metadata::map_mut(new).remove("managedFields");
+        return;
+    }
+    let change = Change::between(write, old, new);
+    for owned in managers.values_mut() {
+        owned.fields = owned.fields.difference(&change.touched).difference(&change.removed);
+    }
+    let manager = Manager::new(write.manager, false, &write.resource.api_version(), write.subresource);
+    if !change.touched.is_empty() {
+        let owned = managers.entry(manager).or_default();
+        owned.fields = std::mem::take(&mut owned.fields).union(&change.touched);
+        owned.time = managers::time_text(write.now);
+        owned.api_version = write.resource.api_version();
+    }
+    managers::cap(&mut managers);
+    set_managed(new, &managers);
+}
+
+/// The object that an apply of `wanted` makes of `live` (`Null` when there is none yet), with its owners.
+///
+/// # Errors
+/// 409 naming the managers that own what would change, if it is not forced; 500 if `wanted` has fields that
+/// the schema does not know.
+pub fn apply(write: Write<'_>, live: &Value, wanted: &Value, force: bool) -> Result<Value, ApiError> {
+    check_shape(write, wanted)?;
+    let schema = Some(&*write.resource.schema);
+    let mut managers = managers::decode(&live["metadata"]["managedFields"]);
+    if managers.is_empty() && !live.is_null() {
+        // What is there was written before anybody kept a record.
+        let before = Owned {
+            fields: ownable(write, typed::fields_of(live, schema)),
+            time: managers::time_text(write.now),
+            api_version: write.resource.api_version(),
+        };
+        managers.insert(Manager::new("before-first-apply", false, &before.api_version, ""), before);
+    }
+    let manager = Manager::new(write.manager, true, "", write.subresource);
+    let wanted_fields = ownable(write, typed::fields_of(wanted, schema));
+    let last = managers.remove(&manager);
+    let merged = if live.is_null() { wanted.clone() } else { typed::merged(live, wanted, schema) };
+    let mut object = match &last {
+        Some(last) => pruned(&merged, &last.fields, &wanted_fields, &managers, write),
+        None => merged,
+    };
+    let change = Change::between(write, live, &object);
+    let conflicts = conflicts(&managers, &change.touched);
+    if !force && !conflicts.is_empty() && !allowed_by_client_side_apply(write, live, &conflicts) {
+        return Err(conflict_error(&conflicts, &managers));
+    }
+    for owned in managers.values_mut() {
+        owned.fields = owned.fields.difference(&change.touched).difference(&change.removed);
+    }
+    let same = last.as_ref().is_some_and(|last| last.fields == wanted_fields) && change.touched.is_empty();
+    let time = match last {
+        Some(last) if same && change.removed.is_empty() => last.time,
+        _ => managers::time_text(write.now),
+    };
+    let owned = Owned { fields: wanted_fields, time, api_version: write.resource.api_version() };
+    managers.insert(manager, owned);
+    set_managed(&mut object, &managers);
+    Ok(object)
+}
+
+/// What a write did to the fields that can be owned.
+struct Change {
+    /// Added or modified.
+    touched: FieldSet,
+    removed: FieldSet,
+}
+
+impl Change {
+    fn between(write: Write<'_>, old: &Value, new: &Value) -> Self {
+        let schema = Some(&*write.resource.schema);
+        let typed = !write.resource.custom;
+        let added = typed::added(old, new, schema, typed);
+        if old.is_null() {
+            return Self { touched: ownable(write, added), removed: FieldSet::default() };
+        }
+        let removed = typed::fields_of(old, schema).difference(&typed::fields_of(new, schema));
+        let touched = added.union(&typed::modified(old, new, schema));
+        Self { touched: ownable(write, touched), removed: ownable(write, removed) }
+    }
+}
+
+/// The part of a set that this way of writing can own.
+fn ownable(write: Write<'_>, set: FieldSet) -> FieldSet {
+    let mut set = match write.subresource {
+        "status" => set.below(&["f:status"]),
+        _ if write.resource.status_subresource => set.without(&["f:status"]),
+        _ => set,
+    };
+    set.children.remove("f:apiVersion");
+    set.children.remove("f:kind");
+    if let Some(fields) = set.children.get_mut("f:metadata") {
+        fields.member = false;
+        fields.children.retain(|step, _| !UNOWNED_METADATA.contains(&step.as_str()));
+    }
+    set.children.retain(|_, below| !below.is_empty());
+    set
+}
+
+/// Takes out what the manager wanted last time, no longer wants, and nobody else owns.
+fn pruned(merged: &Value, last: &FieldSet, wanted: &FieldSet, others: &Managers, write: Write<'_>) -> Value {
+    let schema = Some(&*write.resource.schema);
+    let owned = others.values().fold(wanted.clone(), |all, other| all.union(&other.fields));
+    let doomed = last.with_named_fields(schema).difference(&owned.with_named_fields(schema));
+    typed::removed(merged, &doomed, schema).unwrap_or_else(|| merged.clone())
+}
+
+/// What of each manager's fields a change touches.
+fn conflicts(managers: &Managers, touched: &FieldSet) -> Vec<(Manager, FieldSet)> {
+    managers
+        .iter()
+        .map(|(manager, owned)| (manager.clone(), owned.fields.intersection(touched)))
+        .filter(|(_, fields)| !fields.is_empty())
+        .collect()
+}
+
+/// kubectl takes over what kubectl applied from the client's side, which left an annotation that says so.
+fn allowed_by_client_side_apply(write: Write<'_>, live: &Value, conflicts: &[(Manager, FieldSet)]) -> bool {
+    if write.manager != "kubectl" {
+        return false;
+    }
+    let Some(text) = live["metadata"]["annotations"][LAST_APPLIED].as_str() else { return false };
+    let Ok(applied) = serde_json::from_str::<Value>(text) else { return false };
+    let mut allowed = typed::fields_of(&applied, Some(&write.resource.schema));
+    let mut annotation = FieldSet::default();
+    annotation.children.insert(format!("f:{LAST_APPLIED}"), FieldSet::leaf());
+    let mut annotations = FieldSet::default();
+    annotations.children.insert("f:annotations".to_owned(), annotation);
+    let mut own = FieldSet::default();
+    own.children.insert("f:metadata".to_owned(), annotations);
+    allowed = allowed.union(&own);
+    conflicts.iter().all(|(_, fields)| fields.difference(&allowed).is_empty())
+}
+
+fn conflict_error(conflicts: &[(Manager, FieldSet)], managers: &Managers) -> ApiError {
+    let shown =
+        |manager: &Manager| manager.shown(managers.get(manager).map_or("", |owned| owned.time.as_str()));
+    let mut causes = Vec::new();
+    for (manager, fields) in conflicts {
+        for path in fields.paths() {
+            causes.push(Cause {
+                reason: "FieldManagerConflict".to_owned(),
+                message: format!("conflict with {}", shown(manager)),
+                field: path,
+            });
+        }
+    }
+    let message = match causes.as_slice() {
+        [one] => format!("Apply failed with 1 conflict: {}: {}", one.message, one.field),
+        many => {
+            let mut lines = Vec::new();
+            for (manager, fields) in conflicts {
+                lines.push(format!("conflicts with {}:", shown(manager)));
+                lines.extend(fields.paths().into_iter().map(|path| format!("- {path}")));
+            }
+            format!("Apply failed with {} conflicts: {}", many.len(), lines.join("\n"))
+        }
+    };
+    ApiError::apply_conflict(message, causes)
+}
+
+fn check_shape(write: Write<'_>, wanted: &Value) -> Result<(), ApiError> {
+    let mut faults = Vec::new();
+    typed::shape_faults(wanted, Some(&write.resource.schema), "", &mut faults);
+    if faults.is_empty() {
+        return Ok(());
+    }
+    let listed = match faults.as_slice() {
+        [one] => one.clone(),
+        many => format!("errors:\n  {}", many.join("\n  ")),
+    };
+    Err(ApiError::unexplained(format!(
+        "failed to create typed patch object ({}/{}; {}/{}, Kind={}): {listed}",
+        metadata::text(wanted, "namespace"),
+        metadata::text(wanted, "name"),
+        write.resource.group,
+        write.resource.version,
+        write.resource.kind,
+    )))
+}
+
+fn set_managed(object: &mut Value, managers: &Managers) {
+    let fields = metadata::map_mut(object);
+    match managers::encode(managers) {
+        Some(entries) => fields.insert("managedFields".to_owned(), entries),
+        None => fields.remove("managedFields"),
+    };
+}
+
+#[cfg(test)]
+mod tests;

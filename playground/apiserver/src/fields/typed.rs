@@ -1,0 +1,268 @@
+//! Objects as trees of fields: which fields an object has, what differs, how two merge, how fields are taken
+//! out. Where the schema says nothing, objects have fields and lists are one value.
+
+use serde_json::{Map, Value, json};
+
+use super::set::{FieldSet, below};
+use crate::schema::{ListType, MapType, Schema};
+
+/// How a place is owned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    /// Whole.
+    Whole,
+    /// Field by field.
+    Fields,
+    /// Item by item, told apart by keys.
+    Items,
+    /// Member by member.
+    Set,
+}
+
+fn kind_of(value: &Value, schema: Option<&Schema>) -> Kind {
+    match value {
+        Value::Object(_) if schema.is_some_and(|node| node.map_type == Some(MapType::Atomic)) => Kind::Whole,
+        Value::Object(_) => Kind::Fields,
+        Value::Array(_) => match schema.and_then(|node| node.list_type) {
+            Some(ListType::Map) if schema.is_some_and(Schema::is_map_list) => Kind::Items,
+            Some(ListType::Set) => Kind::Set,
+            _ => Kind::Whole,
+        },
+        _ => Kind::Whole,
+    }
+}
+
+/// The step that leads to an item of a list.
+fn item_step(kind: Kind, item: &Value, schema: Option<&Schema>) -> String {
+    if kind == Kind::Set {
+        return format!("v:{item}");
+    }
+    let mut keys = Map::new();
+    for key in schema.map(|node| node.list_map_keys.as_slice()).unwrap_or_default() {
+        let default = schema.and_then(|node| node.items.as_ref()?.properties.get(key)?.default.as_ref());
+        if let Some(value) = item.get(key).or(default) {
+            keys.insert(key.clone(), value.clone());
+        }
+    }
+    format!("k:{}", Value::Object(keys))
+}
+
+/// All parts of a place with the steps to them; nothing for a place that is whole.
+fn parts<'v>(value: &'v Value, schema: Option<&Schema>) -> Vec<(String, &'v Value)> {
+    let kind = kind_of(value, schema);
+    match (kind, value) {
+        (Kind::Fields, Value::Object(fields)) => {
+            fields.iter().map(|(name, value)| (format!("f:{name}"), value)).collect()
+        }
+        (Kind::Items | Kind::Set, Value::Array(items)) => {
+            items.iter().map(|item| (item_step(kind, item, schema), item)).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// All fields of a value.
+pub fn fields_of(value: &Value, schema: Option<&Schema>) -> FieldSet {
+    if kind_of(value, schema) == Kind::Whole {
+        return FieldSet::leaf();
+    }
+    let mut set = FieldSet::default();
+    for (step, part) in parts(value, schema) {
+        let mut below_set = fields_of(part, below(schema, &step));
+        // Items and entries of maps are there or not; the fields of a struct always are, so only what is in
+        // them counts, unless they are empty.
+        let named = step
+            .strip_prefix("f:")
+            .is_some_and(|name| schema.is_some_and(|node| node.properties.contains_key(name)));
+        below_set.member |= !named || part.as_object().is_some_and(Map::is_empty);
+        set.children.insert(step, below_set);
+    }
+    set
+}
+
+/// The places that are new. Objects that are new are in the set themselves, besides what is in them.
+pub fn added(old: &Value, new: &Value, schema: Option<&Schema>, typed: bool) -> FieldSet {
+    let kind = kind_of(new, schema);
+    if kind == Kind::Whole || (!old.is_null() && kind != kind_of(old, schema)) {
+        return FieldSet::default();
+    }
+    let before = parts(old, schema);
+    let mut set = FieldSet::default();
+    for (step, part) in parts(new, schema) {
+        let node = below(schema, &step);
+        let below_set = match before.iter().find(|(found, _)| *found == step) {
+            Some((_, earlier)) => added(earlier, part, node, typed),
+            None => added_whole(&step, part, node, typed),
+        };
+        if !below_set.is_empty() {
+            set.children.insert(step, below_set);
+        }
+    }
+    set
+}
+
+/// Structs that an object of a built-in kind has even when it is empty, so that they are never new.
+const ALWAYS_THERE: [&str; 7] =
+    ["f:metadata", "f:spec", "f:status", "f:strategy", "f:template", "f:updateStrategy", "f:jobTemplate"];
+
+fn added_whole(step: &str, value: &Value, schema: Option<&Schema>, typed: bool) -> FieldSet {
+    let kind = kind_of(value, schema);
+    if kind == Kind::Whole {
+        return FieldSet::leaf();
+    }
+    let parts = parts(value, schema);
+    let there = typed && ALWAYS_THERE.contains(&step) && !parts.is_empty();
+    let item = !step.starts_with("f:");
+    FieldSet {
+        member: item || (kind == Kind::Fields && !there),
+        children: parts
+            .into_iter()
+            .map(|(step, part)| {
+                let below_set = added_whole(&step, part, below(schema, &step), typed);
+                (step, below_set)
+            })
+            .collect(),
+    }
+}
+
+/// The places that are in both and not equal.
+pub fn modified(old: &Value, new: &Value, schema: Option<&Schema>) -> FieldSet {
+    let kind = kind_of(new, schema);
+    if kind == Kind::Whole || kind != kind_of(old, schema) {
+        return if old == new { FieldSet::default() } else { FieldSet::leaf() };
+    }
+    let before = parts(old, schema);
+    let mut set = FieldSet::default();
+    for (step, part) in parts(new, schema) {
+        let Some((_, earlier)) = before.iter().find(|(found, _)| *found == step) else { continue };
+        let below_set = modified(earlier, part, below(schema, &step));
+        if !below_set.is_empty() {
+            set.children.insert(step, below_set);
+        }
+    }
+    set
+}
+
+/// The live value with what is wanted put over it.
+pub fn merged(live: &Value, wanted: &Value, schema: Option<&Schema>) -> Value {
+    let kind = kind_of(wanted, schema);
+    if kind == Kind::Whole || kind != kind_of(live, schema) {
+        return wanted.clone();
+    }
+    match (live, wanted) {
+        (Value::Object(live), Value::Object(wanted)) => {
+            let mut out = live.clone();
+            for (name, value) in wanted {
+                let node = schema.and_then(|node| node.field(name)).map(|node| &**node);
+                let value = match live.get(name) {
+                    Some(live) => merged(live, value, node),
+                    None => value.clone(),
+                };
+                out.insert(name.clone(), value);
+            }
+            Value::Object(out)
+        }
+        (Value::Array(live), Value::Array(wanted)) => merged_items(kind, live, wanted, schema),
+        _ => wanted.clone(),
+    }
+}
+
+/// Items that only the live list has stay in front of what they stood in front of; else the wanted order.
+fn merged_items(kind: Kind, live: &[Value], wanted: &[Value], schema: Option<&Schema>) -> Value {
+    let step = |item: &Value| item_step(kind, item, schema);
+    let wanted_steps: Vec<String> = wanted.iter().map(step).collect();
+    let live_steps: Vec<String> = live.iter().map(step).collect();
+    let node = schema.and_then(|node| node.items.as_deref());
+    let mut out = Vec::with_capacity(live.len() + wanted.len());
+    let mut next = 0;
+    for (item, own_step) in wanted.iter().zip(&wanted_steps) {
+        while let Some(found) = live_steps.get(next) {
+            if !wanted_steps.contains(found) {
+                out.push(live[next].clone());
+            } else if found != own_step {
+                break;
+            }
+            next += 1;
+            if found == own_step {
+                break;
+            }
+        }
+        let before = live_steps.iter().position(|found| found == own_step).and_then(|at| live.get(at));
+        out.push(before.map_or_else(|| item.clone(), |before| merged(before, item, node)));
+    }
+    let rest = live.iter().zip(&live_steps).skip(next);
+    out.extend(rest.filter(|(_, step)| !wanted_steps.contains(step)).map(|(item, _)| item.clone()));
+    Value::Array(out)
+}
+
+/// The value without these fields; a place that is emptied by that goes too.
+pub fn removed(value: &Value, doomed: &FieldSet, schema: Option<&Schema>) -> Option<Value> {
+    let kind = kind_of(value, schema);
+    if doomed.children.is_empty() || kind == Kind::Whole {
+        return Some(value.clone());
+    }
+    let kept = parts(value, schema).into_iter().filter_map(|(step, part)| {
+        let left = match doomed.children.get(&step) {
+            Some(doomed) if doomed.member => None,
+            Some(doomed) => removed(part, doomed, below(schema, &step)),
+            None => Some(part.clone()),
+        };
+        left.map(|left| (step, left))
+    });
+    let (out, empty) = match value {
+        Value::Object(_) => {
+            let fields: Map<String, Value> =
+                kept.map(|(step, part)| (step.trim_start_matches("f:").to_owned(), part)).collect();
+            let empty = fields.is_empty();
+            (Value::Object(fields), empty)
+        }
+        _ => {
+            let items: Vec<Value> = kept.map(|(_, item)| item).collect();
+            let empty = items.is_empty();
+            (json!(items), empty)
+        }
+    };
+    (!empty).then_some(out)
+}
+
+/// What is wrong with a wanted object's shape: fields that the schema does not know, items that stand twice.
+pub fn shape_faults(value: &Value, schema: Option<&Schema>, path: &str, faults: &mut Vec<String>) {
+    let Some(node) = schema else { return };
+    let kind = kind_of(value, schema);
+    if kind == Kind::Items || kind == Kind::Set {
+        let mut steps: Vec<String> = parts(value, schema).into_iter().map(|(step, _)| step).collect();
+        steps.sort();
+        for pair in steps.windows(2).filter(|pair| pair[0] == pair[1]) {
+            let mut twice = FieldSet::default();
+            twice.children.insert(pair[0].clone(), FieldSet::leaf());
+            faults.push(format!("{path}: duplicate entries for key {}", twice.paths().join("")));
+        }
+    }
+    match value {
+        Value::Object(fields) => {
+            let open = node.preserve_unknown || node.kind.is_none() || node.additional_properties.is_some();
+            let shapeless = node.properties.is_empty() && node.additional_properties.is_none();
+            for (name, part) in fields {
+                match node.field(name) {
+                    Some(node) => shape_faults(part, Some(node), &format!("{path}.{name}"), faults),
+                    None if open || shapeless => {}
+                    None => faults.push(format!("{path}.{name}: field not declared in schema")),
+                }
+            }
+        }
+        Value::Array(items) => {
+            for (index, item) in items.iter().enumerate() {
+                let step = match kind {
+                    Kind::Items | Kind::Set => {
+                        let mut one = FieldSet::default();
+                        one.children.insert(item_step(kind, item, schema), FieldSet::leaf());
+                        one.paths().join("")
+                    }
+                    Kind::Whole | Kind::Fields => format!("[{index}]"),
+                };
+                shape_faults(item, node.items.as_deref(), &format!("{path}{step}"), faults);
+            }
+        }
+        _ => {}
+    }
+}
