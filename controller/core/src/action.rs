@@ -102,6 +102,12 @@ pub enum Refusal {
         /// The Rollout.
         name: String,
     },
+    /// The controller cannot act on the newest spec: what is stable is not what was applied.
+    #[error("{message}")]
+    Invalid {
+        /// The controller's words.
+        message: String,
+    },
     /// Another version has taken the place of the one that is meant.
     #[error("rollout '{name}': {meant} is superseded by revision {} ({}); look at that one before promoting it", .current.revision, .current.hash)]
     Superseded {

@@ -157,8 +157,8 @@ fn draw(picture: &mut Picture, world: &World, style: Style) -> Result<(), Error>
         (world.replica_sets.to_vec(), world.pods.to_vec(), world.services.to_vec());
     let view = RolloutView::new(rollout, &replica_sets, &pods, &services, now());
     let mut lines = style.lines(&view);
-    lines.extend(
-        world.trouble.iter().map(|(kind, why)| format!("\n{kind} cannot be watched just now: {why}")),
-    );
+    for (kind, why) in &world.trouble {
+        lines.extend([String::new(), format!("{kind} cannot be watched just now: {why}")]);
+    }
     picture.draw(lines)
 }

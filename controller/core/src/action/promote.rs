@@ -33,7 +33,7 @@ pub struct Promote {
 /// soon as it is fully available, and no other version does.
 ///
 /// # Errors
-/// If the controller has not seen the newest spec, if the version that is meant is not the newest any more, or if the
+/// If the controller has not seen the newest spec or cannot act on it, if the version that is meant is not the newest any more, or if the
 /// update is aborted.
 pub fn promote(
     rollout: &Rollout,
@@ -45,6 +45,9 @@ pub fn promote(
     let state = State::of(rollout, current);
     if !state.observed {
         return Err(Refusal::NotObserved { name: name(rollout) });
+    }
+    if let Some(message) = state.invalid {
+        return Err(Refusal::Invalid { message });
     }
     refuse_superseded(rollout, current, asked)?;
     let mut plan = Plan {

@@ -15,6 +15,8 @@ pub struct State {
     pub observed: bool,
     /// The newest version is the stable one, or the first ever: nothing is under way.
     pub settled: bool,
+    /// Why the spec cannot be acted on, if it cannot.
+    pub invalid: Option<String>,
     /// The update was aborted.
     pub aborted: bool,
     /// `spec.paused` is true.
@@ -38,6 +40,7 @@ impl State {
         Self {
             observed: status.observed_generation.is_some() && phase::is_observed(rollout),
             settled: stable.is_empty() || status.current_pod_hash.as_deref() == Some(stable),
+            invalid: phase::why_invalid(&status),
             aborted: status.abort == Some(true),
             paused_by_spec: rollout.spec.paused == Some(true),
             waiting: phase::is_waiting(&status),
@@ -53,6 +56,7 @@ impl State {
     pub fn why_not_promote(&self) -> Option<String> {
         match () {
             () if !self.observed => Some(NOT_SEEN.into()),
+            () if self.invalid.is_some() => self.invalid.clone(),
             () if self.paused_by_spec => None,
             () if self.settled => {
                 Some(format!("{} is already stable: there is nothing to promote", self.revision))
@@ -68,6 +72,7 @@ impl State {
     pub fn why_not_promote_full(&self) -> Option<String> {
         match () {
             () if !self.observed => Some(NOT_SEEN.into()),
+            () if self.invalid.is_some() => self.invalid.clone(),
             () if self.settled => {
                 Some(format!("{} is already stable: there is nothing to promote", self.revision))
             }

@@ -185,6 +185,13 @@ fn promote_waits_for_the_controller_to_see_the_newest_spec() {
 }
 
 #[test]
+fn promote_of_a_wrong_spec_is_refused_with_the_controllers_words() {
+    let world = recording!("invalid/01-no-active-service.json");
+    let refusal = world.promote(&Promote::default()).unwrap_err();
+    assert!(refusal.to_string().contains("app-active"), "{refusal}");
+}
+
+#[test]
 fn promote_of_an_aborted_update_is_refused_unless_full() {
     let world = recording!("abort/03-aborted.json");
     assert_eq!(world.promote(&Promote::default()).unwrap_err(), Refusal::Aborted { name: "app".into() });

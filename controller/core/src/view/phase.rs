@@ -116,6 +116,14 @@ pub(crate) fn is_waiting(status: &RolloutStatus) -> bool {
     status.pause_conditions.as_ref().is_some_and(|pauses| !pauses.is_empty())
 }
 
+/// Why the spec cannot be acted on: the message of the condition InvalidSpec, while it is True.
+pub(crate) fn why_invalid(status: &RolloutStatus) -> Option<String> {
+    let mut conditions = status.conditions.iter().flatten();
+    let found =
+        conditions.find(|condition| condition.type_ == "InvalidSpec" && condition.status == "True")?;
+    Some(found.message.clone())
+}
+
 /// What the controller would store; the first rule that applies.
 fn computed(rollout: &Rollout, status: &RolloutStatus) -> (Phase, String) {
     for condition in status.conditions.iter().flatten() {

@@ -20,7 +20,7 @@ pub(super) fn reasons(
     if !phase::is_observed(rollout) {
         reasons.push(not_observed(rollout, status));
     }
-    reasons.extend(invalid(status));
+    reasons.extend(phase::why_invalid(status));
     if status.abort == Some(true) {
         reasons.push(format!(
             "{} was aborted: retry it, roll back, or apply another template",
@@ -65,13 +65,6 @@ fn said_by_controller(status: &RolloutStatus) -> impl Iterator<Item = String> {
         _ => false,
     };
     status.conditions.iter().flatten().filter(matters).map(|condition| condition.message.clone())
-}
-
-fn invalid(status: &RolloutStatus) -> Option<String> {
-    let mut conditions = status.conditions.iter().flatten();
-    let found =
-        conditions.find(|condition| condition.type_ == "InvalidSpec" && condition.status == "True")?;
-    Some(found.message.clone())
 }
 
 /// With `autoPromotionSeconds: 30` and a pause that began 12 s ago: "revision 2 is promoted by itself in 18s".
