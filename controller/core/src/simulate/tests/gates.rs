@@ -1,12 +1,14 @@
 //! Pauses, approvals, promotion, abort, retry, rollback.
 
+use std::collections::BTreeMap;
+
 use serde_json::json;
 use verdigris_crds::keys;
 
-use super::{deployed, promoted, updated};
+use super::{deployed, promoted, shop, updated};
 use crate::approval::Approval;
+use crate::seen::after;
 use crate::simulate::Cluster;
-use std::collections::BTreeMap;
 
 fn approve(cluster: &mut Cluster, hash: &str, revision: u64) {
     let approval = Approval {
@@ -24,6 +26,58 @@ fn the_first_deploy_has_no_gate() {
     let cluster = deployed(&json!({}));
     assert_eq!(cluster.told("Initial deploy"), 1);
     assert_eq!(cluster.told("RolloutPaused"), 0);
+}
+
+#[test]
+fn a_first_version_that_is_ready_just_as_the_second_comes_takes_the_traffic() {
+    let mut cluster = shop(&json!({}));
+    cluster.settle().expect("deploy");
+    cluster.now = after(cluster.now, 2);
+    cluster.act();
+    cluster.set_image("example/app:2");
+    cluster.wait(5);
+    assert_eq!(cluster.active(), cluster.hash(1));
+    assert_eq!(cluster.phase(), ("Paused", "BlueGreenPause"));
+}
+
+#[test]
+fn a_first_version_that_never_was_ready_is_replaced_without_a_gate() {
+    let mut cluster = shop(&json!({}));
+    cluster.set_image("example/app:bad");
+    cluster.wait(60);
+    cluster.set_image("example/app:2");
+    cluster.wait(10);
+    assert_eq!(cluster.active(), cluster.hash(2));
+    assert_eq!(cluster.phase(), ("Healthy", ""));
+}
+
+#[test]
+fn nothing_is_promoted_while_the_operator_has_the_wheel() {
+    let mut cluster = updated(&json!({}));
+    cluster.edit(|rollout| rollout.spec.paused = Some(true));
+    let hash = cluster.hash(2);
+    approve(&mut cluster, &hash, 2);
+    cluster.wait(60);
+    assert_eq!(cluster.active(), cluster.hash(1));
+    assert_eq!(cluster.phase(), ("Paused", "manually paused"));
+    cluster.edit(|rollout| rollout.spec.paused = Some(false));
+    cluster.wait(0);
+    assert_eq!(cluster.active(), hash);
+}
+
+#[test]
+fn an_approval_is_kept_while_another_gate_waits() {
+    let mut cluster = updated(&json!({"prePromotionAnalysis": {"templates": []}}));
+    assert_eq!(cluster.phase(), ("Paused", "BlueGreenPause"));
+    cluster.promote();
+    cluster.wait(60);
+    assert!(cluster.phase().1.starts_with("prePromotionAnalysis cannot be run"), "{}", cluster.phase().1);
+    cluster.edit(|rollout| {
+        let strategy = rollout.spec.strategy.as_mut().and_then(|strategy| strategy.blue_green.as_mut());
+        strategy.expect("blue-green").pre_promotion_analysis = None;
+    });
+    cluster.wait(0);
+    assert_eq!(cluster.active(), cluster.hash(2));
 }
 
 #[test]
