@@ -126,7 +126,10 @@ impl Controller {
             let wake = self.next_wake();
             tokio::select! { biased;
                 () = &mut stop => break,
-                Some(change) = watches.next() => self.take_in_all(change, &mut watches),
+                Some(change) = watches.next() => {
+                    self.take_in_all(change, &mut watches);
+                    self.finish_ready();
+                }
                 Some(finished) = self.underway.next() => self.finish(finished),
                 () = sleep_until(wake) => {}
             }
@@ -238,6 +241,13 @@ impl Controller {
         let due = self.queue.next_due().filter(|_| self.may_start());
         let next = due.into_iter().chain(self.barrier.next_deadline()).min();
         next.unwrap_or_else(|| Instant::now() + self.options.resync)
+    }
+
+    /// Lets passes go on though there may be more to take in: a flood of changes must not starve them.
+    fn finish_ready(&mut self) {
+        while let Some(Some(finished)) = self.underway.next().now_or_never() {
+            self.finish(finished);
+        }
     }
 
     fn finish(&mut self, finished: Finished) {

@@ -13,6 +13,7 @@ mod crash;
 mod faults;
 mod live_reads;
 mod one_by_one;
+mod ownership;
 mod permissions;
 mod replay;
 mod rest;
