@@ -4,4 +4,5 @@
 
 pub mod facts;
 pub mod fuse;
+pub mod programs;
 pub mod recording;

@@ -18,6 +18,7 @@ const ARROWS: [(&str, &[&str]); 8] = [
             "verdigris-core",
             "verdigris-crds",
             "verdigris-dashboard",
+            "verdigris-kubectl-plugin",
             "verdigris-playground-apiserver",
             "verdigris-playground-cluster",
         ],

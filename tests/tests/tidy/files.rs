@@ -19,7 +19,16 @@ const BANNED: [(&str, &str); 8] = [
     ("/ho", "me/"),
 ];
 
-const DOCUMENTS: [&str; 2] = ["LICENSE", "charts/install.yaml"];
+const DOCUMENTS: [&str; 8] = [
+    "README.md",
+    "ARCHITECTURE.md",
+    "CONTRIBUTING.md",
+    "LICENSE",
+    "docs/compatibility.md",
+    "docs/getting-started.md",
+    "docs/playground.md",
+    "charts/install.yaml",
+];
 
 #[test]
 fn no_source_file_is_too_long() {
