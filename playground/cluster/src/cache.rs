@@ -15,12 +15,11 @@ use kube::{
 };
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use tokio::sync::watch;
 use tracing::warn;
 
 use crate::{
     object::{ObjectKey, for_uid, uid_of},
-    sync::lock,
+    sync::{Gate, lock},
 };
 
 mod store;
@@ -53,7 +52,7 @@ struct Inner<K: Resource> {
     store: Mutex<Store<K>>,
     /// Held while a change is made and told, so that all listeners hear changes in the order they happened.
     listeners: Mutex<Vec<Listener<K>>>,
-    synced: watch::Sender<bool>,
+    synced: Gate,
 }
 
 impl<K: Kind> Cache<K> {
@@ -65,7 +64,7 @@ impl<K: Kind> Cache<K> {
                 resource,
                 store: Mutex::default(),
                 listeners: Mutex::default(),
-                synced: watch::Sender::new(false),
+                synced: Gate::default(),
             }),
         }
     }
@@ -82,8 +81,7 @@ impl<K: Kind> Cache<K> {
 
     /// Waits until the kind has been listed once.
     pub async fn synced(&self) {
-        // The sender lives as long as `self`, so the wait cannot fail.
-        let _ = self.inner.synced.subscribe().wait_for(|synced| *synced).await;
+        self.inner.synced.passed().await;
     }
 
     /// One object.
@@ -292,7 +290,7 @@ impl<K: Kind> Cache<K> {
                         listeners.iter().for_each(|listener| listener(change));
                     }
                     drop(listeners);
-                    self.inner.synced.send_replace(true);
+                    self.inner.synced.open();
                 }
                 Err(error) => {
                     warn!(kind = %K::kind(&self.inner.resource), %error, "watch broke, starting it again");

@@ -11,7 +11,7 @@ use std::{
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::{Resource, api::DeleteParams};
 use serde_json::json;
-use tokio::{sync::watch, task::AbortHandle};
+use tokio::task::AbortHandle;
 use tracing::{debug, warn};
 
 use crate::{
@@ -20,7 +20,7 @@ use crate::{
     object::ObjectKey,
     queue::Queue,
     runner::{self, PassError, While},
-    sync::lock,
+    sync::{Gate, lock},
 };
 
 mod graph;
@@ -57,7 +57,7 @@ struct Collector {
     objects: Arc<Queue<String>>,
     namespaces: Arc<Queue<ObjectKey>>,
     /// Whether all kinds that the server had at the start have been listed.
-    ready: watch::Sender<bool>,
+    ready: Gate,
 }
 
 /// Starts the garbage collector.
@@ -68,7 +68,7 @@ pub fn start(hub: &Arc<Hub>) {
         kinds: Mutex::default(),
         objects: Arc::default(),
         namespaces: Arc::default(),
-        ready: watch::Sender::new(false),
+        ready: Gate::default(),
     });
     let keys = collector.namespaces.clone();
     hub.namespaces().on_change(move |change| {
@@ -80,7 +80,7 @@ pub fn start(hub: &Arc<Hub>) {
     hub.spawn(async move { following.follow_all().await });
     let collecting = collector.clone();
     hub.spawn(async move {
-        let _ = collecting.ready.subscribe().wait_for(|ready| *ready).await;
+        collecting.ready.passed().await;
         runner::run(COMPONENT, collecting.objects.clone(), |uid| {
             let collector = collecting.clone();
             async move { collector.pass(&uid).await }
@@ -88,7 +88,7 @@ pub fn start(hub: &Arc<Hub>) {
         .await;
     });
     hub.spawn(async move {
-        let _ = collector.ready.subscribe().wait_for(|ready| *ready).await;
+        collector.ready.passed().await;
         runner::run("namespace-controller", collector.namespaces.clone(), |key| {
             let collector = collector.clone();
             async move { namespace::pass(&collector, &key).await }
@@ -127,7 +127,7 @@ impl Collector {
                 _ => {}
             }
         });
-        self.ready.send_replace(true);
+        self.ready.open();
     }
 
     /// Follows a kind: through the cache that other controllers share, where there is one.

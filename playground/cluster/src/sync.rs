@@ -1,8 +1,15 @@
 //! The few shared things that tasks hold behind a lock.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::{
+    pin::pin,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use jiff::Timestamp;
+use tokio::sync::Notify;
 
 /// Tells the wall time. The playground passes the system's clock, a simulation its virtual one.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
@@ -35,6 +42,32 @@ impl Dice {
     pub fn name_suffix(&self) -> String {
         let mut dice = lock(&self.0);
         (0..5).map(|_| char::from(NAME_ALPHABET[dice.usize(..NAME_ALPHABET.len())])).collect()
+    }
+}
+
+/// Something that happens once and that many may wait for. They go on in the order in which they came, which tokio's
+/// `watch` channel does not promise: it wakes its receivers in random order.
+#[derive(Debug, Default)]
+pub(crate) struct Gate {
+    open: AtomicBool,
+    opened: Notify,
+}
+
+impl Gate {
+    /// It has happened.
+    pub(crate) fn open(&self) {
+        self.open.store(true, Ordering::SeqCst);
+        self.opened.notify_waiters();
+    }
+
+    /// Waits until it has happened.
+    pub(crate) async fn passed(&self) {
+        let mut opened = pin!(self.opened.notified());
+        // Listening begins before looking, so that an opening in between is not missed.
+        opened.as_mut().enable();
+        if !self.open.load(Ordering::SeqCst) {
+            opened.await;
+        }
     }
 }
 

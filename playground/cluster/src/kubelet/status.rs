@@ -125,11 +125,15 @@ fn container_status(pod: &Pod, container: &ContainerRun) -> ContainerStatus {
         started: Some(running),
         restart_count: container.restarts,
         state: Some(state(pod, container)),
-        last_state: container
-            .last
-            .as_ref()
-            .filter(|_| !matches!(container.state, State::Exited { .. } | State::Ended))
-            .map(|last| terminated(pod, &container.name, last)),
+        // An empty one is written out, as the API does: left out, it would differ from what is stored for ever.
+        last_state: Some(
+            container
+                .last
+                .as_ref()
+                .filter(|_| !matches!(container.state, State::Exited { .. } | State::Ended))
+                .map(|last| terminated(pod, &container.name, last))
+                .unwrap_or_default(),
+        ),
         ..Default::default()
     }
 }
