@@ -108,7 +108,6 @@ impl Store {
             self.follow_definition(EventKind::Deleted, &object);
         }
         self.release_definition(call, author, resource);
-        self.release_namespace(call, author, &before.namespace);
         last
     }
 

@@ -154,7 +154,7 @@ impl Store {
 }
 
 impl Store {
-    /// A namespace is marked first and goes when it is empty, which may be at once.
+    /// A namespace is marked first, and goes when nothing holds it back any more.
     fn delete_namespace(
         &mut self,
         call: &Call<'_>,
@@ -174,7 +174,7 @@ impl Store {
             return Deleted::Marked(Shown::Made(object));
         }
         let marked = self.commit(call, author, resource, object, Some(Arc::clone(kept)));
-        self.empty_namespace(call, author, &kept.name);
+        self.release_namespace(call, author, &kept.name);
         Deleted::Marked(Shown::Kept(marked))
     }
 }

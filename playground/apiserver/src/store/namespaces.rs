@@ -1,7 +1,5 @@
-//! What namespaces mean for the objects in them, and what becomes of those when a namespace goes.
-//!
-//! A real cluster empties a namespace in a controller. Here the store does it, because a namespace could not
-//! be deleted without one and nothing else depends on its timing.
+//! What namespaces mean for the objects in them, and how a namespace goes: it is marked, a controller (a
+//! client like any other) empties it and takes its finalizer off, and then it is deleted.
 
 use std::sync::Arc;
 
@@ -15,10 +13,9 @@ use super::{
 use crate::{
     answer::{Answer, Shown},
     metadata,
-    options::{DeleteOptions, WriteOptions},
+    options::WriteOptions,
     resource::Resource,
     status::{ApiError, Cause, GroupResource},
-    stored::Stored,
     write_log::Verb,
 };
 
@@ -71,43 +68,15 @@ impl Store {
         Ok(())
     }
 
-    /// Begins to empty a namespace that has been marked as deleted; it goes with the last object in it.
-    pub(super) fn empty_namespace(&mut self, call: &Call<'_>, author: &Author, namespace: &str) {
-        let resources: Vec<Arc<Resource>> =
-            self.registry().iter().filter(|resource| resource.namespaced).cloned().collect();
-        for resource in resources {
-            let objects: Vec<Arc<Stored>> = self
-                .collection(&resource)
-                .map(|collection| collection.iter(namespace, "").cloned().collect())
-                .unwrap_or_default();
-            for kept in objects {
-                // A version of the same resource that came earlier may have deleted it.
-                let Some(kept) = self.kept(&resource, namespace, &kept.name) else { continue };
-                let old = kept.value(&resource);
-                self.delete_kept(call, &resource, &DeleteOptions::default(), author, &kept, &old);
-            }
-        }
-        self.release_namespace(call, author, namespace);
-    }
-
-    /// After an object has gone: its namespace follows if it only waited for this one.
-    pub(super) fn release_namespace(&mut self, call: &Call<'_>, author: &Author, namespace: &str) {
-        let Some(namespaces) = self.namespaces().filter(|_| !namespace.is_empty()) else { return };
-        let Some(kept) = self.kept(&namespaces, "", namespace) else { return };
+    /// Deletes a namespace that is marked and that nothing holds back any more.
+    pub(super) fn release_namespace(&mut self, call: &Call<'_>, author: &Author, name: &str) {
+        let Some(namespaces) = self.namespaces() else { return };
+        let Some(kept) = self.kept(&namespaces, "", name) else { return };
         let object = kept.value(&namespaces);
         let held = object["spec"]["finalizers"].as_array().is_some_and(|holders| !holders.is_empty());
-        let waits = held || !metadata::finalizers(&object).is_empty();
-        if !metadata::is_deleting(&object) || waits || self.holds_objects(namespace) {
-            return;
+        if metadata::is_deleting(&object) && !held && metadata::finalizers(&object).is_empty() {
+            self.commit_deletion(call, author, &namespaces, &kept, object);
         }
-        self.commit_deletion(call, author, &namespaces, &kept, object);
-    }
-
-    fn holds_objects(&self, namespace: &str) -> bool {
-        self.registry().iter().filter(|resource| resource.namespaced).any(|resource| {
-            self.collection(resource)
-                .is_some_and(|collection| collection.iter(namespace, "").next().is_some())
-        })
     }
 
     fn namespaces(&self) -> Option<Arc<Resource>> {

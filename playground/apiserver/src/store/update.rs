@@ -8,6 +8,7 @@ use super::{
     Call, Store, body,
     commit::Author,
     create::{fit_namespace, seconds_text},
+    namespaces,
 };
 use crate::{
     answer::{Answer, Shown},
@@ -84,7 +85,7 @@ impl Store {
         if options.dry_run {
             return Ok(Shown::Made(object));
         }
-        if ends(&object, &old) {
+        if ends(&resource, &object, &old) {
             // The last finalizer of an object that is being deleted has gone.
             return Ok(Shown::Kept(self.commit_deletion(call, author, &resource, &kept, object)));
         }
@@ -256,8 +257,11 @@ fn unchanged(object: &Value, old: &Value) -> bool {
 }
 
 /// Whether this change is the last of an object that is being deleted.
-fn ends(object: &Value, old: &Value) -> bool {
+fn ends(resource: &Resource, object: &Value, old: &Value) -> bool {
+    let held = namespaces::is_namespace(resource)
+        && object["spec"]["finalizers"].as_array().is_some_and(|holders| !holders.is_empty());
     metadata::is_deleting(old)
+        && !held
         && metadata::finalizers(object).is_empty()
         && metadata::number(old, "deletionGracePeriodSeconds") == 0
 }

@@ -1,0 +1,176 @@
+//! What a client can do wrong, and the answer it gets. Nothing of it changes anything.
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full};
+use serde_json::{Value, json};
+use tower::Service;
+
+use crate::common::{CONFIG_MAPS, World};
+
+mod common;
+
+/// One request with any body and headers; gives code, reason and message.
+async fn answer(
+    world: &World,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: impl Into<Bytes>,
+) -> (u16, String, String) {
+    let mut request = http::Request::builder().method(method).uri(path);
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    let request = request.body(Full::new(body.into())).unwrap();
+    let response = world.server.clone().call(request).await.unwrap();
+    let code = response.status().as_u16();
+    let body = response.into_body().collect().await.unwrap().to_bytes();
+    let status: Value = serde_json::from_slice(&body).unwrap_or_default();
+    let text = |field: &str| status[field].as_str().unwrap_or_default().to_owned();
+    (code, text("reason"), text("message"))
+}
+
+const JSON: &[(&str, &str)] = &[("content-type", "application/json")];
+
+#[tokio::test]
+async fn bodies_that_are_no_objects() {
+    let world = World::new();
+    let prefix = "the object provided is unrecognized (must be of type ConfigMap): couldn't get version/kind; \
+                  json parse error: ";
+    for body in ["", "{", "[]", "\"text\"", "nonsense", "{\"metadata\":", "\u{0}"] {
+        let (code, reason, message) = answer(&world, "POST", CONFIG_MAPS, JSON, body).await;
+        assert_eq!((code, reason.as_str()), (400, "BadRequest"), "{body}");
+        assert!(message.starts_with(prefix), "{body}: {message}");
+    }
+    let deep = format!("{{\"data\":{}1{}}}", "[".repeat(100_000), "]".repeat(100_000));
+    assert_eq!(answer(&world, "POST", CONFIG_MAPS, JSON, deep).await.0, 400);
+    let huge = format!("{{\"data\":{{\"a\":\"{}\"}}}}", "x".repeat(4 << 20));
+    let (code, reason, message) = answer(&world, "POST", CONFIG_MAPS, JSON, huge).await;
+    assert_eq!((code, reason.as_str()), (413, "RequestEntityTooLarge"));
+    assert_eq!(message, "Request entity too large: limit is 3145728");
+    assert_eq!(world.ok("GET", CONFIG_MAPS, Value::Null)["items"], json!([]));
+}
+
+#[tokio::test]
+async fn objects_of_another_kind_name_or_namespace() {
+    let world = World::new();
+    world.config_map("a", json!({}));
+    let path = &format!("{CONFIG_MAPS}/a");
+    let cases = [
+        ("POST", CONFIG_MAPS, json!({"kind": "Secret", "apiVersion": "v1", "metadata": {"name": "b"}}), 400),
+        (
+            "POST",
+            CONFIG_MAPS,
+            json!({"kind": "ConfigMap", "apiVersion": "v2", "metadata": {"name": "b"}}),
+            400,
+        ),
+        ("POST", CONFIG_MAPS, json!({"metadata": {"name": "b", "namespace": "kube-system"}}), 400),
+        ("POST", CONFIG_MAPS, json!({"metadata": {"name": "B"}}), 422),
+        ("POST", CONFIG_MAPS, json!({"metadata": {}}), 422),
+        ("POST", CONFIG_MAPS, json!({"metadata": []}), 400),
+        ("POST", CONFIG_MAPS, json!({"metadata": {"name": 5}}), 400),
+        ("POST", CONFIG_MAPS, json!({"metadata": {"name": "b", "labels": {"a b": "c"}}}), 422),
+        ("POST", CONFIG_MAPS, json!({"metadata": {"name": "b", "labels": {"a": 5}}}), 400),
+        ("POST", CONFIG_MAPS, json!({"metadata": {"name": "b", "finalizers": ["x y"]}}), 422),
+        ("POST", CONFIG_MAPS, json!({"metadata": {"name": "b", "ownerReferences": [{"name": "x"}]}}), 422),
+        ("POST", CONFIG_MAPS, json!({"metadata": {"name": "b", "resourceVersion": "5"}}), 500),
+        ("POST", "/api/v1/configmaps", json!({"metadata": {"name": "b"}}), 405),
+        ("PUT", path, json!({"metadata": {"name": "b"}}), 400),
+        ("PUT", path, json!({"metadata": {"name": "a", "uid": "5"}}), 409),
+        ("PUT", path, json!({"metadata": {"name": "a", "resourceVersion": "x"}}), 422),
+        ("PUT", path, json!({"metadata": {"name": "a", "resourceVersion": "1"}}), 409),
+        ("PATCH", path, json!({"metadata": {"name": "b"}}), 400),
+        ("PATCH", path, json!({"metadata": {"uid": "5"}}), 422),
+        ("PATCH", path, json!({"data": {"a": 5}}), 422),
+        ("PATCH", path, json!([]), 400),
+        ("DELETE", path, json!({"preconditions": {"uid": "5"}}), 409),
+        ("DELETE", path, json!({"propagationPolicy": "x"}), 422),
+        ("DELETE", path, json!({"gracePeriodSeconds": "x"}), 400),
+        ("DELETE", "/api/v1/configmaps", Value::Null, 405),
+        ("GET", "/api/v1/namespaces/default/nothings", Value::Null, 404),
+        ("GET", "/apis/no.such/v1/things", Value::Null, 404),
+        ("GET", "/api/v1/namespaces/default/configmaps/a/status", Value::Null, 404),
+        ("PUT", CONFIG_MAPS, json!({}), 405),
+        ("POST", "/version", json!({}), 405),
+    ];
+    let before = world.ok("GET", path, Value::Null);
+    for (method, path, body, code) in cases {
+        let refused = world.refused(method, path, body.clone());
+        assert_eq!(refused.0, code, "{method} {path} {body}: {}", refused.2);
+    }
+    assert_eq!(world.ok("GET", path, Value::Null), before);
+}
+
+#[test]
+fn questions_that_make_no_sense() {
+    let world = World::new();
+    let cases = [
+        ("labelSelector=a%3D%3D%3Db", 400),
+        ("labelSelector=%28", 400),
+        ("fieldSelector=spec.x%3Dy", 400),
+        ("fieldSelector=nothing", 400),
+        ("limit=x", 400),
+        ("continue=x", 400),
+        ("resourceVersion=x", 422),
+        ("resourceVersion=999999", 504),
+        ("resourceVersionMatch=Exact", 422),
+        ("resourceVersion=1&resourceVersionMatch=x", 422),
+        ("resourceVersion=0&resourceVersionMatch=Exact", 422),
+        ("sendInitialEvents=true", 422),
+        ("watch=true&resourceVersionMatch=NotOlderThan", 422),
+        ("watch=true&sendInitialEvents=true", 422),
+        ("watch=true&resourceVersion=x", 422),
+    ];
+    for (query, code) in cases {
+        let refused = world.refused("GET", &format!("{CONFIG_MAPS}?{query}"), Value::Null);
+        assert_eq!(refused.0, code, "{query}: {}", refused.2);
+    }
+}
+
+#[tokio::test]
+async fn media_types_that_are_not_taken_or_not_served() {
+    let world = World::new();
+    world.config_map("a", json!({}));
+    let path = format!("{CONFIG_MAPS}/a");
+    let text = [("content-type", "text/plain")];
+    assert_eq!(answer(&world, "POST", CONFIG_MAPS, &text, "{}").await.0, 415);
+    let (code, _, message) = answer(&world, "PATCH", &path, JSON, "{}").await;
+    assert_eq!(code, 415);
+    assert_eq!(
+        message,
+        "the body of the request was in an unknown format - accepted media types include: \
+         application/json-patch+json, application/merge-patch+json, application/strategic-merge-patch+json, \
+         application/apply-patch+yaml"
+    );
+    assert_eq!(answer(&world, "GET", &path, &[("accept", "image/png")], "").await.0, 406);
+    let json_patch = [("content-type", "application/json-patch+json")];
+    let absent = r#"[{"op": "remove", "path": "/data/no"}]"#;
+    let (code, reason, message) = answer(&world, "PATCH", &path, &json_patch, absent).await;
+    assert_eq!((code, reason.as_str()), (422, "Invalid"));
+    assert_eq!(message, "the server rejected our request due to an error in our request");
+    assert_eq!(answer(&world, "PATCH", &path, &json_patch, "{}").await.0, 400);
+    let apply = [("content-type", "application/apply-patch+yaml")];
+    let (code, _, message) = answer(&world, "PATCH", &path, &apply, "{}").await;
+    assert_eq!(code, 422);
+    assert_eq!(
+        message,
+        "PatchOptions.meta.k8s.io \"\" is invalid: fieldManager: Required value: is required for apply patch"
+    );
+    let other = "{apiVersion: v1, kind: Secret, metadata: {name: a}}";
+    let (code, _, message) = answer(&world, "PATCH", &format!("{path}?fieldManager=m"), &apply, other).await;
+    assert_eq!((code, message.as_str()), (400, "invalid object type: /v1, Kind=Secret"));
+}
+
+#[test]
+fn unknown_fields_are_refused_warned_of_or_dropped() {
+    let world = World::new();
+    let body = |name: &str| json!({"metadata": {"name": name}, "colour": "red"});
+    let refused = world.refused("POST", &format!("{CONFIG_MAPS}?fieldValidation=Strict"), body("a"));
+    assert_eq!(
+        refused.2,
+        "ConfigMap in version \"v1\" cannot be handled as a ConfigMap: strict decoding error: unknown field \"colour\""
+    );
+    let made = world.ok("POST", &format!("{CONFIG_MAPS}?fieldValidation=Ignore"), body("b"));
+    assert_eq!(made["colour"], Value::Null);
+    assert_eq!(world.refused("POST", &format!("{CONFIG_MAPS}?fieldValidation=x"), body("c")).0, 422);
+}
