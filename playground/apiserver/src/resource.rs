@@ -115,6 +115,8 @@ pub struct Strategy {
     pub generation: GenerationRule,
     /// Fields that field selectors may name, besides `metadata.name` and `metadata.namespace`.
     pub selectable_fields: &'static [SelectableField],
+    /// Whether a new object may bring its status along, as a Node does that registers itself.
+    pub status_on_create: bool,
     /// Whether a PUT to a name that does not exist creates it.
     pub create_on_update: bool,
     /// Whether a PUT without a resourceVersion overwrites whatever is there.
@@ -172,6 +174,7 @@ impl Default for Strategy {
             name_rule: NameRule::default(),
             generation: GenerationRule::default(),
             selectable_fields: &[],
+            status_on_create: false,
             create_on_update: false,
             unconditional_update: true,
             graceful_delete: false,

@@ -100,7 +100,6 @@ fn register(generator: &mut SchemaGenerator) {
         api::batch::v1::Job,
         api::coordination::v1::Lease,
         api::discovery::v1::EndpointSlice,
-        api::events::v1::Event,
         api::networking::v1::Ingress,
         api::networking::v1::IngressClass,
         api::networking::v1::NetworkPolicy,

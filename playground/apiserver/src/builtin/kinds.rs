@@ -240,7 +240,6 @@ fn cluster_machinery() -> Vec<Kind> {
             .ruled_by(custom_resources::strategy()),
         Kind::new(("coordination.k8s.io", "v1"), "Lease", "leases").ruled_by(plain::lease()),
         Kind::new(("discovery.k8s.io", "v1"), "EndpointSlice", "endpointslices").ruled_by(endpoints::slice()),
-        Kind::new(("events.k8s.io", "v1"), "Event", "events").short(&["ev"]).ruled_by(plain::event()),
         Kind::new(("node.k8s.io", "v1"), "RuntimeClass", "runtimeclasses").cluster_wide(),
         Kind::new(("storage.k8s.io", "v1"), "StorageClass", "storageclasses")
             .short(&["sc"])

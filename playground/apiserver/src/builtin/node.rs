@@ -26,6 +26,7 @@ pub(super) fn strategy() -> Strategy {
             ["podCIDR", "providerID"].iter().filter_map(|field| fixed(field)).collect::<Vec<FieldError>>()
         },
         selectable_fields: &UNSCHEDULABLE,
+        status_on_create: true,
         ..Strategy::default()
     }
 }

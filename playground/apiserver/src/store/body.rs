@@ -70,6 +70,15 @@ fn check_kind(resource: &Resource, object: &Value) -> Result<(), ApiError> {
     let found = |field: &str| object[field].as_str().unwrap_or_default();
     let (api_version, kind) = (found("apiVersion"), found("kind"));
     if !kind.is_empty() && kind != resource.kind {
+        if resource.custom {
+            let fault = FieldError::invalid("kind", kind, format!("must be {}", resource.kind));
+            let of = GroupResource { group: &resource.group, resource: kind };
+            return Err(ApiError::invalid(
+                of,
+                object["metadata"]["name"].as_str().unwrap_or_default(),
+                &[fault],
+            ));
+        }
         let version = if api_version.is_empty() { &resource.version } else { api_version };
         let version = quoted(version.rsplit('/').next().unwrap_or_default());
         return Err(ApiError::bad_request(format!(

@@ -67,6 +67,7 @@ impl Store {
             fields.insert("generation".to_owned(), json!(1));
         }
         if resource.status_subresource
+            && !resource.strategy.status_on_create
             && let Some(fields) = object.as_object_mut()
         {
             fields.remove("status");

@@ -152,18 +152,12 @@ fn event_time(event: &Value, pointers: &[&str], now: Timestamp) -> Value {
 }
 
 pub(super) fn event_last_seen(event: &Value, now: Timestamp) -> Value {
-    let times = [
-        "/series/lastObservedTime",
-        "/lastTimestamp",
-        "/firstTimestamp",
-        "/deprecatedLastTimestamp",
-        "/eventTime",
-    ];
+    let times = ["/series/lastObservedTime", "/lastTimestamp", "/firstTimestamp", "/eventTime"];
     event_time(event, &times, now)
 }
 
 pub(super) fn event_first_seen(event: &Value, now: Timestamp) -> Value {
-    event_time(event, &["/firstTimestamp", "/deprecatedFirstTimestamp", "/eventTime"], now)
+    event_time(event, &["/firstTimestamp", "/eventTime"], now)
 }
 
 pub(super) fn event_count(event: &Value, _: Timestamp) -> Value {
@@ -172,12 +166,11 @@ pub(super) fn event_count(event: &Value, _: Timestamp) -> Value {
 }
 
 pub(super) fn event_message(event: &Value, _: Timestamp) -> Value {
-    let message = event["message"].as_str().or_else(|| event["note"].as_str());
-    json!(message.unwrap_or_default().trim())
+    json!(text(event, "message").trim())
 }
 
 pub(super) fn event_object(event: &Value, _: Timestamp) -> Value {
-    let about = if event["regarding"].is_object() { &event["regarding"] } else { &event["involvedObject"] };
+    let about = &event["involvedObject"];
     let kind = text(about, "kind").to_lowercase();
     match text(about, "name") {
         "" => json!(kind),

@@ -325,7 +325,6 @@ fn machinery(kind: &str) -> Vec<(&'static str, Cell)> {
             ("Endpoints", n::slice_endpoints),
             AGE,
         ],
-        "Event" => events(),
         "Ingress" => vec![
             ("Class", |o, _| c::text_at(o, "/spec/ingressClassName", "<none>")),
             ("Hosts", n::hosts),
