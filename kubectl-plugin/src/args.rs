@@ -10,6 +10,7 @@ use crate::{commands::Verb, connection::ConnectionArgs};
 #[derive(Debug, Parser)]
 #[command(
     disable_version_flag = true,
+    args_override_self = true,
     disable_help_subcommand = true,
     subcommand_required = true,
     arg_required_else_help = true
@@ -81,11 +82,34 @@ fn named(command: Command, program: Program) -> Command {
 
 #[cfg(test)]
 mod tests {
+    use clap::FromArgMatches;
+
     use super::*;
 
     #[test]
     fn the_tree_is_sound() {
         command(Program::Rollouts).debug_assert();
+    }
+
+    #[test]
+    fn of_a_flag_that_is_repeated_the_last_counts_as_for_kubectl() {
+        let words = [
+            "kubectl-rollouts",
+            "-n",
+            "one",
+            "list",
+            "rollouts",
+            "-n",
+            "two",
+            "--as-group",
+            "a",
+            "--as-group",
+            "b",
+        ];
+        let found = command(Program::Rollouts).try_get_matches_from(words).unwrap();
+        let cli = Cli::from_arg_matches(&found).unwrap();
+        assert_eq!(cli.connection.namespace.as_deref(), Some("two"));
+        assert_eq!(cli.connection.as_group, ["a", "b"], "groups add up");
     }
 
     #[test]

@@ -1,5 +1,4 @@
-//! The command line as people meet it: help, mistakes, and a cluster that is not there. What the verbs do to a cluster is
-//! tested where there is one.
+//! Help, mistakes, and a cluster that is not there.
 //!
 //! `TRYCMD=overwrite cargo test -p verdigris-kubectl-plugin --test cli` writes the transcripts anew.
 
