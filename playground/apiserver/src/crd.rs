@@ -64,6 +64,30 @@ pub fn establish(definition: &mut Value, now: Timestamp) {
     }
 }
 
+/// What is wrong with the numbers of replicas of an object whose definition says where they are.
+#[must_use]
+pub fn scale_faults(resource: &Resource, object: &Value) -> Vec<FieldError> {
+    let Some(paths) = resource.scale.as_ref().filter(|_| resource.custom) else { return Vec::new() };
+    let replicas = |path: &str| {
+        let mut steps = path.split('.').filter(|step| !step.is_empty());
+        let found = steps.try_fold(object, |value, step| value.get(step))?;
+        let shown = match found {
+            Value::Number(number) if number.is_i64() => {
+                let count = number.as_i64().filter(|count| *count < 0)?;
+                return Some(FieldError::invalid(path, count, "should be a non-negative integer"));
+            }
+            Value::Number(_) => "float64",
+            Value::String(_) => "string",
+            Value::Bool(_) => "bool",
+            _ => return None,
+        };
+        let value = found.as_str().map_or_else(|| found.to_string(), str::to_owned);
+        let detail = format!("{path} accessor error: {value} is of the type {shown}, expected int64");
+        Some(FieldError::invalid(path, 0, detail))
+    };
+    [&paths.spec_replicas, &paths.status_replicas].into_iter().filter_map(|path| replicas(path)).collect()
+}
+
 fn resource(spec: &Value, version: &Value) -> Result<Resource, SchemaError> {
     let names = &spec["names"];
     let described = &version["schema"]["openAPIV3Schema"];

@@ -103,3 +103,20 @@ fn a_new_definition_is_established_at_once() {
     assert_eq!(status["conditions"][1]["type"], "Established");
     assert_eq!(status["conditions"][1]["status"], "True");
 }
+
+#[test]
+fn replicas_that_cannot_be_are_found_where_the_definition_says_they_are() {
+    let definition = definition(json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true}));
+    let widget = &resources(&definition)[0];
+    let texts = |object: Value| -> Vec<String> {
+        super::scale_faults(widget, &object).iter().map(ToString::to_string).collect()
+    };
+    assert_eq!(texts(json!({"spec": {"replicas": 0}})), Vec::<String>::new());
+    assert_eq!(
+        texts(json!({"spec": {"replicas": -1}, "status": {"replicas": "x"}})),
+        [
+            ".spec.replicas: Invalid value: -1: should be a non-negative integer",
+            ".status.replicas: Invalid value: 0: .status.replicas accessor error: x is of the type string, expected int64"
+        ]
+    );
+}

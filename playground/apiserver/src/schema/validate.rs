@@ -60,7 +60,12 @@ fn check_type(schema: &Schema, value: &Value, path: &str, faults: &mut Vec<Field
             Some(Type::Boolean) => (found == "boolean", "boolean"),
         }
     };
-    if !fits {
+    let integer_format = schema.format.as_deref().filter(|format| matches!(*format, "int32" | "int64"));
+    if let Some(format) = integer_format.filter(|_| !fits && found == "number") {
+        let detail = format!("{} must be of type {format}: \"float64\"", in_body(path));
+        faults.push(FieldError::type_invalid(path, "float64", detail));
+        faults.push(unfit(path, format));
+    } else if !fits {
         let detail = format!("{} must be of type {wanted}: {found:?}", in_body(path));
         faults.push(FieldError::type_invalid(path, found, detail));
     }
@@ -138,9 +143,16 @@ fn check_number(schema: &Schema, number: &serde_json::Number, path: &str, faults
     {
         fault(format!("{} should be a multiple of {factor}", in_body(path)));
     }
-    if schema.format.as_deref() == Some("int32") && !(-2_147_483_648.0..=2_147_483_647.0).contains(&float) {
-        fault(format!("{} should be a multiple of int32: the value does not fit 32 bits", in_body(path)));
+    let format = schema.format.as_deref().unwrap_or_default();
+    if format == "int32" && !(-2_147_483_648.0..=2_147_483_647.0).contains(&float) {
+        faults.push(unfit(path, format));
     }
+}
+
+/// A number that its format has no room for; the checker does not say which field it blames, only where it is.
+fn unfit(path: &str, format: &str) -> FieldError {
+    let detail = format!("Checked value must be of type integer with format {format} in {path}");
+    FieldError::invalid("<nil>", "", detail)
 }
 
 fn check_items(

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{Call, Store, body, commit::Author};
 use crate::{
     answer::{Answer, Shown},
-    fields, metadata,
+    crd, fields, metadata,
     options::WriteOptions,
     resource::GenerationRule,
     status::ApiError,
@@ -73,10 +73,14 @@ impl Store {
             fields.remove("status");
         }
         (resource.strategy.prepare_create)(&mut object, call.now);
-        let mut faults = self.allocate(&resource, &mut object);
+        let mut faults = metadata::faults(&resource, &object);
         faults.extend((resource.strategy.validate_create)(&object));
         faults.extend(resource.schema.validate(&object, None));
-        faults.extend(metadata::faults(&resource, &object));
+        faults.extend(crd::scale_faults(&resource, &object));
+        // Addresses are handed out to objects that have nothing else wrong with them.
+        if faults.is_empty() {
+            faults = self.allocate(&resource, &mut object);
+        }
         let name = metadata::text(&object, "name").to_owned();
         if !faults.is_empty() {
             return Err(ApiError::invalid(resource.group_kind(), &name, &faults));

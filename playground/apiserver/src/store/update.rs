@@ -12,6 +12,7 @@ use super::{
 };
 use crate::{
     answer::{Answer, Shown},
+    crd,
     field_error::FieldError,
     fields, metadata,
     options::WriteOptions,
@@ -70,9 +71,11 @@ impl Store {
         if call.target.subresource != "status" {
             (resource.strategy.prepare_update)(&mut object, &old, call.now);
         }
-        let mut faults = self.allocate(&resource, &mut object);
         count_generation(&resource, &mut object, &old);
-        faults.extend(self::faults(&resource, &call.target.subresource, &object, &old));
+        let mut faults = faults(&resource, &call.target.subresource, &object, &old);
+        if faults.is_empty() {
+            faults = self.allocate(&resource, &mut object);
+        }
         if !faults.is_empty() {
             return Err(ApiError::invalid(resource.group_kind(), &call.target.name, &faults));
         }
@@ -227,6 +230,7 @@ fn faults(resource: &Resource, subresource: &str, object: &Value, old: &Value) -
         faults.extend((resource.strategy.validate_update)(object, old));
     }
     faults.extend(resource.schema.validate(object, Some(old)));
+    faults.extend(crd::scale_faults(resource, object));
     faults
 }
 
