@@ -139,27 +139,27 @@ impl Collector {
         }
         let hub = &self.hub;
         match (resource.group.as_str(), resource.kind.as_str()) {
-            ("", "Pod") => self.follow_cache(place, description, hub.pods().clone(), None),
-            ("", "Service") => self.follow_cache(place, description, hub.services().clone(), None),
-            ("", "ConfigMap") => self.follow_cache(place, description, hub.config_maps().clone(), None),
-            ("", "Secret") => self.follow_cache(place, description, hub.secrets().clone(), None),
-            ("", "Node") => self.follow_cache(place, description, hub.nodes().clone(), None),
-            ("", "Namespace") => self.follow_cache(place, description, hub.namespaces().clone(), None),
+            ("", "Pod") => self.follow_cache(place, description, hub.pods(), None),
+            ("", "Service") => self.follow_cache(place, description, hub.services(), None),
+            ("", "ConfigMap") => self.follow_cache(place, description, hub.config_maps(), None),
+            ("", "Secret") => self.follow_cache(place, description, hub.secrets(), None),
+            ("", "Node") => self.follow_cache(place, description, hub.nodes(), None),
+            ("", "Namespace") => self.follow_cache(place, description, hub.namespaces(), None),
             ("", "ServiceAccount") => {
-                self.follow_cache(place, description, hub.service_accounts().clone(), None);
+                self.follow_cache(place, description, hub.service_accounts(), None);
             }
-            ("apps", "ReplicaSet") => self.follow_cache(place, description, hub.replica_sets().clone(), None),
-            ("apps", "Deployment") => self.follow_cache(place, description, hub.deployments().clone(), None),
+            ("apps", "ReplicaSet") => self.follow_cache(place, description, hub.replica_sets(), None),
+            ("apps", "Deployment") => self.follow_cache(place, description, hub.deployments(), None),
             ("discovery.k8s.io", "EndpointSlice") => {
-                self.follow_cache(place, description, hub.endpoint_slices().clone(), None);
+                self.follow_cache(place, description, hub.endpoint_slices(), None);
             }
             ("apiextensions.k8s.io", "CustomResourceDefinition") => {
-                self.follow_cache(place, description, hub.definitions().clone(), None);
+                self.follow_cache(place, description, hub.definitions(), None);
             }
             _ => {
                 let cache = Cache::<AnyObject>::new(hub.client().clone(), resource.clone());
                 let task = hub.spawn(cache.clone().follow_unguarded());
-                self.follow_cache(place, description, cache, Some(task));
+                self.follow_cache(place, description, &cache, Some(task));
             }
         }
     }
@@ -168,7 +168,7 @@ impl Collector {
         self: &Arc<Self>,
         place: (String, String),
         description: Description,
-        cache: Cache<K>,
+        cache: &Cache<K>,
         task: Option<AbortHandle>,
     ) where
         K::DynamicType: Sync,

@@ -149,7 +149,7 @@ impl ContainerRun {
             State::Creating { until } if until <= now => match self.behaviour {
                 Behaviour::CannotBePulled => self.fail_pull(now, surroundings.timing, notes),
                 Behaviour::Runs | Behaviour::Crashes | Behaviour::NeverReady => {
-                    if matches!(surroundings.environment, Ok(_)) {
+                    if surroundings.environment.is_ok() {
                         notes.push(Note::normal(
                             "Pulled",
                             format!("Container image \"{}\" already present on machine", self.image),

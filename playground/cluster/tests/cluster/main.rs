@@ -1,5 +1,7 @@
 //! What the cluster does, seen from outside: through the API and over real connections.
 
+#![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
 mod deployments;
 mod garbage;
 mod pods;
