@@ -73,12 +73,23 @@ impl Cluster {
     /// Starts all controllers, the nodes and, if asked for, the service proxy. Needs a tokio runtime.
     #[must_use]
     pub fn start(client: Client, options: Options) -> Self {
-        let hub = Hub::new(client, options.clock, options.seed);
+        let hub = Hub::new(client, options.clock.clone(), options.seed);
         replica_set::start(&hub);
         deployment::start(&hub);
         endpoint_slice::start(&hub);
         garbage::start(&hub);
         namespace_defaults::start(&hub, &options.root_certificate);
+        Self::start_on(hub, options)
+    }
+
+    /// Starts the nodes with their scheduler and, if asked for, the service proxy, for an API server whose own
+    /// controllers do the rest.
+    #[must_use]
+    pub fn start_nodes(client: Client, options: Options) -> Self {
+        Self::start_on(Hub::new(client, options.clock.clone(), options.seed), options)
+    }
+
+    fn start_on(hub: Arc<Hub>, options: Options) -> Self {
         scheduler::start(&hub);
         let nodes = node::names(options.nodes.clamp(1, kubelet::NODES_MAX));
         node::start(&hub, &nodes, options.heartbeat);

@@ -175,10 +175,10 @@ impl Collector {
     {
         let kind = Arc::new(Followed { description, keeper: Box::new(cache.clone()), task });
         lock(&self.kinds).insert(place, kind.clone());
-        // Weak, because the cache may outlive the collector.
-        let collector = Arc::downgrade(self);
+        // Weak, because the cache may outlive the collector, and because the kind holds the cache.
+        let (collector, kind) = (Arc::downgrade(self), Arc::downgrade(&kind));
         cache.on_change(move |change: &Change<K>| {
-            if let Some(collector) = collector.upgrade() {
+            if let (Some(collector), Some(kind)) = (collector.upgrade(), kind.upgrade()) {
                 collector.note(&kind, change);
             }
         });

@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use k8s_openapi::api::discovery::v1::EndpointSlice;
+use k8s_openapi::api::{core::v1::Service, discovery::v1::EndpointSlice};
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::watch,
@@ -109,10 +109,14 @@ impl ServiceProxy {
 #[must_use]
 pub fn start(hub: &Arc<Hub>, network: PodNetwork, options: Options) -> ServiceProxy {
     let queue = Arc::new(Queue::default());
-    let keys = queue.clone();
+    let (keys, delay) = (queue.clone(), options.programming_delay);
     hub.services().on_change(move |change| {
+        let ports = |service: &Service| backends::ports(service).into_iter().cloned().collect::<Vec<_>>();
+        let [before, after] = [&change.before, &change.after].map(|service| service.as_deref().map(ports));
         if let Some(service) = change.after.as_ref().or(change.before.as_ref()) {
-            keys.add(ObjectKey::of(&service.metadata));
+            // An address comes and goes at once; only where it leads follows with a delay.
+            let wait = if before == after { delay } else { Duration::ZERO };
+            keys.add_at(ObjectKey::of(&service.metadata), Instant::now() + wait);
         }
     });
     let (keys, delay) = (queue.clone(), options.programming_delay);

@@ -147,3 +147,6 @@ fn condition(
         "lastTransitionTime": stamp(transition), "lastUpdateTime": stamp(update),
     })
 }
+
+#[cfg(test)]
+mod tests;

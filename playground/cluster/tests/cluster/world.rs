@@ -28,7 +28,8 @@ pub fn clock() -> Clock {
 }
 
 /// A client of an embedded API server; or of the real one whose kubeconfig `VERDIGRIS_TEST_KUBECONFIG` names. There,
-/// run one test at a time, and without the controllers that are tested here.
+/// run one test at a time, and without the controllers that are tested here; or with them all, and with
+/// `VERDIGRIS_TEST_NODES_ONLY` set, so that ours stay away.
 async fn client() -> Client {
     let Ok(path) = std::env::var("VERDIGRIS_TEST_KUBECONFIG") else {
         return ApiServer::new(clock(), 7).client();
@@ -53,7 +54,12 @@ impl World {
         let client = client().await;
         let mut options = Options::with_sockets(clock(), 7);
         change(&mut options);
-        let cluster = Cluster::start(client.clone(), options);
+        let start = if std::env::var_os("VERDIGRIS_TEST_NODES_ONLY").is_some() {
+            Cluster::start_nodes
+        } else {
+            Cluster::start
+        };
+        let cluster = start(client.clone(), options);
         let namespace = format!("{namespace}-{}", clock()().as_millisecond() % 10_000_000);
         let world = Self { client, cluster, namespace: namespace.clone() };
         world.create(json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}})).await;
