@@ -1,4 +1,4 @@
-//! The controller dies at each of its writes, just before or just after; another one starts and brings it to the same end.
+//! The controller dies at each of its writes; another one starts and brings it to the same end.
 
 use std::sync::{
     Arc,
@@ -87,20 +87,15 @@ async fn a_crash_at_any_write_changes_neither_the_end_nor_tells_anything_twice()
     let undisturbed = play(usize::MAX, false).await;
     assert!(undisturbed.writes > 20, "{}", undisturbed.writes);
     assert!(undisturbed.events.len() > 10, "{:?}", undisturbed.events);
-    for fatal in 1..=undisturbed.writes {
-        for after in [false, true] {
-            let outcome = play(fatal, after).await;
-            assert_eq!(
-                outcome.end,
-                undisturbed.end,
-                "killed {} write {fatal}",
-                if after { "after" } else { "before" }
-            );
-            for (reason, message, count) in &outcome.events {
-                assert_eq!(*count, 1, "told twice after a crash at write {fatal}: {reason} {message}");
-                let told = undisturbed.events.iter().any(|event| event.0 == *reason && event.1 == *message);
-                assert!(told, "told only after a crash at write {fatal}: {reason} {message}");
-            }
+    // Before a write is after the one before it, for the cluster; so only the first is tried both ways.
+    let deaths = (1..=undisturbed.writes).map(|fatal| (fatal, true));
+    for (fatal, after) in std::iter::once((1, false)).chain(deaths) {
+        let outcome = play(fatal, after).await;
+        assert_eq!(outcome.end, undisturbed.end, "killed at write {fatal}");
+        for (reason, message, count) in &outcome.events {
+            assert_eq!(*count, 1, "told twice after a crash at write {fatal}: {reason} {message}");
+            let told = undisturbed.events.iter().any(|event| event.0 == *reason && event.1 == *message);
+            assert!(told, "told only after a crash at write {fatal}: {reason} {message}");
         }
     }
 }
