@@ -197,6 +197,7 @@ mod tests {
 
     use super::*;
 
+    #[expect(clippy::needless_pass_by_value, reason = "cases read better without borrows")]
     fn node(uid: &str, meta: Value) -> Node<()> {
         let mut whole = json!({"namespace": "here", "name": uid, "uid": uid});
         for (field, value) in meta.as_object().unwrap() {

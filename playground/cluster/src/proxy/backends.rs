@@ -57,6 +57,7 @@ mod tests {
 
     use super::*;
 
+    #[expect(clippy::needless_pass_by_value, reason = "cases read better without borrows")]
     fn slice(endpoints: Value) -> Arc<EndpointSlice> {
         Arc::new(
             serde_json::from_value(json!({

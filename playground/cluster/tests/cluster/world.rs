@@ -147,6 +147,7 @@ pub fn is_ready(pod: &Value) -> bool {
 }
 
 /// A ReplicaSet or Deployment of the tour's app.
+#[expect(clippy::needless_pass_by_value, reason = "cases read better without borrows")]
 pub fn workload(kind: &str, name: &str, replicas: u32, container: Value) -> Value {
     let mut one =
         json!({"name": "app", "image": "super:1.0.2", "ports": [{"name": "http", "containerPort": 8080}]});

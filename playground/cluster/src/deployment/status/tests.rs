@@ -2,6 +2,7 @@ use super::*;
 
 const NOW: &str = "2026-11-21T08:10:00Z";
 
+#[expect(clippy::needless_pass_by_value, reason = "cases read better without borrows")]
 fn deployment(status: Value) -> Deployment {
     serde_json::from_value(json!({
         "metadata": {"name": "web", "generation": 2},
@@ -34,6 +35,7 @@ fn progressing_since(since: &str, updated: i32, available: i32) -> Value {
 }
 
 /// The Progressing condition's reason, and when to look again, in seconds.
+#[expect(clippy::needless_pass_by_value, reason = "cases read better without borrows")]
 fn seen(before: Value, old: Arc<ReplicaSet>, new: Arc<ReplicaSet>) -> (String, Option<u64>) {
     let sets = [old, new.clone()];
     let (status, look_again) = status(&deployment(before), &sets, Some(&new), 1, NOW.parse().unwrap());
@@ -73,7 +75,8 @@ fn once_late_it_stays_late_until_something_moves() {
 fn it_is_available_while_no_more_are_missing_than_may_be() {
     let available = |count: i32| {
         let new = set("web-2", 4, count);
-        let (status, _) = status(&deployment(json!({})), &[new.clone()], Some(&new), 1, NOW.parse().unwrap());
+        let (status, _) =
+            status(&deployment(json!({})), std::slice::from_ref(&new), Some(&new), 1, NOW.parse().unwrap());
         status["conditions"][0]["status"].clone()
     };
     assert_eq!([available(4), available(3), available(2)], ["True", "True", "False"]);

@@ -1,5 +1,6 @@
 use super::*;
 
+#[expect(clippy::needless_pass_by_value, reason = "cases read better without borrows")]
 fn service(change: Value) -> Service {
     let mut service = json!({
         "metadata": {"name": "web", "namespace": "here", "uid": "svc", "labels": {"team": "a"}},
@@ -79,8 +80,8 @@ fn a_slice_that_is_right_is_left_alone_and_one_that_is_not_is_changed_in_place()
     let service = service(json!({}));
     let pods = [pod("a", |_| {}), pod("bb", |_| {})];
     let slice = Arc::new(only_slice(&changes(&service, &pods, &[], || "x".into())));
-    assert_eq!(changes(&service, &pods, &[slice.clone()], || "y".into()), []);
-    let fewer = changes(&service, &pods[..1], &[slice.clone()], || "y".into());
+    assert_eq!(changes(&service, &pods, std::slice::from_ref(&slice), || "y".into()), []);
+    let fewer = changes(&service, &pods[..1], std::slice::from_ref(&slice), || "y".into());
     let [Change::Update { patch, .. }] = fewer.as_slice() else { panic!("{fewer:?}") };
     assert_eq!(patch["endpoints"].as_array().unwrap().len(), 1);
     assert!(patch.get("ports").is_none());
