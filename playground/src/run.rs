@@ -5,7 +5,7 @@ use std::io::stdout;
 use anyhow::Context as _;
 use tokio::{
     runtime::Builder,
-    signal::unix::{SignalKind, signal},
+    signal::unix::{Signal, SignalKind, signal},
     time::Duration,
 };
 
@@ -61,22 +61,28 @@ async fn play(options: &Options, home: &Home) -> anyhow::Result<bool> {
     }
 }
 
-/// Ctrl-C, or a polite kill.
+/// Ctrl-C, a polite kill, or a terminal that was closed.
 struct Ended {
-    interrupt: tokio::signal::unix::Signal,
-    terminate: tokio::signal::unix::Signal,
+    interrupt: Signal,
+    terminate: Signal,
+    hangup: Signal,
 }
 
 impl Ended {
     fn new() -> anyhow::Result<Self> {
         let listen = |kind| signal(kind).context("listening for Ctrl-C");
-        Ok(Self { interrupt: listen(SignalKind::interrupt())?, terminate: listen(SignalKind::terminate())? })
+        Ok(Self {
+            interrupt: listen(SignalKind::interrupt())?,
+            terminate: listen(SignalKind::terminate())?,
+            hangup: listen(SignalKind::hangup())?,
+        })
     }
 
     async fn wait(&mut self) {
         tokio::select! { biased;
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}
+            _ = self.hangup.recv() => {}
         }
     }
 }

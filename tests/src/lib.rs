@@ -4,5 +4,6 @@
 
 pub mod facts;
 pub mod fuse;
+pub mod playing;
 pub mod programs;
 pub mod recording;

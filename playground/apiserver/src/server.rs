@@ -54,8 +54,7 @@ impl ApiServer {
         server
     }
 
-    /// A client whose requests go straight into the store: no socket, no waiting. Call it inside a tokio
-    /// runtime, on which the client's own buffer runs.
+    /// A client whose requests go straight into the store: no socket, no waiting.
     pub fn client(&self) -> kube::Client {
         kube::Client::new(self.clone(), "default")
     }

@@ -23,7 +23,7 @@ impl Store {
     pub(super) fn patch(&mut self, call: &mut Call<'_>) -> Result<Answer, ApiError> {
         let taken: &[&str] =
             if call.resource.custom { &[JSON, MERGE, APPLY] } else { &[JSON, MERGE, STRATEGIC, APPLY] };
-        let form = content_type(call.request, taken).map_err(|_| ApiError::unknown_patch_type())?.to_owned();
+        let form = content_type(call.request, taken)?.to_owned();
         let options = WriteOptions::parse(&call.request.query, "PatchOptions", form == APPLY)?;
         let patch = patch_body(call, &form)?;
         if form == APPLY {
@@ -48,7 +48,10 @@ impl Store {
         options: &WriteOptions,
         wanted: Value,
     ) -> Result<Answer, ApiError> {
+        let mut wanted = wanted;
         check_applied(call, &wanted)?;
+        // As the object is: an update of a pruned configuration would own less than was said.
+        fit_namespace(call, &mut wanted)?;
         let author = Author::of(call, Verb::Apply, &options.field_manager);
         let target = call.target.clone();
         if self.kept(&call.resource, &target.namespace, &target.name).is_none() {
@@ -58,14 +61,12 @@ impl Store {
             check_name(call, &wanted)?;
             check_no_uid(call, &wanted)?;
             let mut object = fields::apply(author.write(call), &Value::Null, &wanted, options.force)?;
-            fit_namespace(call, &mut object)?;
             body::shaped(call, &mut object, options.unknown_fields, Source::Body)?;
             let shown = self.create(call, object, options, &author)?;
             return Ok(Answer::object(201, &shown, &call.resource, call.form, call.now));
         }
         let shown = self.update(call, options, &author, &mut |call, old| {
             let mut object = fields::apply(author.write(call), old, &wanted, options.force)?;
-            fit_namespace(call, &mut object)?;
             body::shaped(call, &mut object, options.unknown_fields, Source::Body)?;
             check_name(call, &object)?;
             Ok(object)

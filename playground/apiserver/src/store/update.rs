@@ -13,7 +13,7 @@ use super::{
 use crate::{
     answer::{Answer, Shown},
     crd,
-    field_error::{FieldError, quoted},
+    field_error::FieldError,
     fields, metadata,
     options::WriteOptions,
     resource::{GenerationRule, Resource},
@@ -141,8 +141,8 @@ pub(super) fn check_version(
         return Err(ApiError::invalid(of, name, &[fault]));
     }
     if found.parse::<u64>().is_err() {
-        let found = quoted(found);
-        return Err(ApiError::unexplained(format!("strconv.ParseUint: parsing {found}: invalid syntax")));
+        let fault = FieldError::invalid("metadata.resourceVersion", found, "invalid resource version");
+        return Err(ApiError::invalid(resource.group_kind(), name, &[fault]));
     }
     if found == metadata::text(old, "resourceVersion") {
         Ok(())
@@ -223,10 +223,7 @@ fn count_generation(resource: &Resource, object: &mut Value, old: &Value) {
 
 fn faults(resource: &Resource, subresource: &str, object: &Value, old: &Value) -> Vec<FieldError> {
     let mut faults = metadata::faults(resource, object);
-    // The real server looks twice, once for all kinds and once for each, and so names each fault twice.
-    for _ in 0..2 {
-        faults.extend(metadata::change_faults(object, old));
-    }
+    faults.extend(metadata::change_faults(object, old));
     if subresource == "status" {
         faults.extend((resource.strategy.validate_status_update)(object, old));
     } else {
@@ -252,15 +249,15 @@ fn unchanged(object: &Value, old: &Value) -> bool {
         entries
     };
     let managed = |object: &Value| timeless(&object["metadata"]["managedFields"]);
-    same_but(object, old, "metadata")
-        && same_but(&object["metadata"], &old["metadata"], "managedFields")
-        && managed(object) == managed(old)
-}
-
-/// Whether two objects have the same fields but for this one.
-fn same_but(one: &Value, other: &Value, field: &str) -> bool {
-    let (Some(one), Some(other)) = (one.as_object(), other.as_object()) else { return one == other };
-    one.iter().filter(|(key, _)| *key != field).eq(other.iter().filter(|(key, _)| *key != field))
+    if managed(object) != managed(old) {
+        return false;
+    }
+    let mut rest = object.clone();
+    rest["metadata"]["managedFields"] = old["metadata"]["managedFields"].clone();
+    let mut old = old.clone();
+    // Absent on both sides reads as null on both.
+    old["metadata"]["managedFields"] = rest["metadata"]["managedFields"].clone();
+    rest == old
 }
 
 /// Whether this change is the last of an object that is being deleted.
