@@ -35,7 +35,7 @@ fn place_service(subject: &Subject, (index, node): (usize, &ServiceNode)) -> Ser
     let count = i32::try_from(subject.services.len()).unwrap_or(1);
     let index = i32::try_from(index).unwrap_or_default();
     let width = (WIDTH - 4 - (count - 1) * 12) / count;
-    let chars = usize::try_from((width - 24) / 9).unwrap_or(8);
+    let chars = usize::try_from((width - 26) / 10).unwrap_or(8);
     let mut service = layout::service_box(node, (2 + index * (width + 12), 4, width, SERVICE_HEIGHT), chars);
     if service.found {
         node.purpose.clone_into(&mut service.note);

@@ -118,7 +118,7 @@ fn place_services(subject: &Subject, sets: &[SetBox]) -> Vec<ServiceBox> {
         });
         let y = wanted.max(next_y);
         next_y = y + SERVICE_HEIGHT + 14;
-        layout::service_box(node, (MARGIN, y, SERVICE_WIDTH, SERVICE_HEIGHT), 25)
+        layout::service_box(node, (MARGIN, y, SERVICE_WIDTH, SERVICE_HEIGHT), 23)
     };
     subject.services.iter().enumerate().map(place).collect()
 }

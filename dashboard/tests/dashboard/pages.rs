@@ -48,6 +48,14 @@ async fn a_warm_version_counts_down_and_can_take_the_traffic_back_at_once() {
     assert!(page.contains("set healthy fading") && page.contains(">4s</tspan>"));
     assert!(page.contains(">Roll back now</summary>"));
     assert!(!page.contains(">Promote</summary>"), "there is nothing to promote");
+    assert!(page.contains(">Roll back to 1</summary>"), "the peer retired it: it meets its gate once more");
+    world.ask(
+        http::Method::PATCH,
+        "/apis/apps/v1/namespaces/shop/replicasets/app-7cb7d7cbd7",
+        &json!({"metadata": {"annotations": {"verdigris.dev/formerly-stable": "2026-11-21T07:04:10Z"}}}),
+    );
+    world.until("/rollouts/rollout/shop/app", |page| !page.contains(">Roll back to 1</summary>")).await;
+    assert!(world.get("/rollouts/rollout/shop/app").await.body.contains(">Roll back now</summary>"));
 }
 
 #[tokio::test(start_paused = true)]

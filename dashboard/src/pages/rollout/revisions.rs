@@ -3,7 +3,7 @@
 use askama::Template;
 use jiff::Timestamp;
 use verdigris_core::view::{PodView, ReplicaSetStatus, ReplicaSetView, Strategy, Tag};
-use verdigris_crds::Rollout;
+use verdigris_crds::{Rollout, keys};
 
 use super::{Ask, Page};
 use crate::{
@@ -108,9 +108,21 @@ fn ways_back(page: &Page<'_>, rollout: &Rollout, set: &ReplicaSetView) -> Vec<As
     let now_fits = page.view.strategy == Strategy::BlueGreen && rollout.spec.workload_ref.is_none();
     if set.warm && now_fits && !active {
         let effect = format!("Revision {number} is still warm: production traffic goes to it at once.");
+        if was_stable(page, set) {
+            // The controller goes back to it without a pause in any case: two buttons would promise a difference.
+            asks.clear();
+        }
         asks.push(to_revision(page, set, Verb::UndoNow, "Roll back now", effect));
     }
     asks
+}
+
+/// Whether it was promoted once and has kept its pods since.
+fn was_stable(page: &Page<'_>, set: &ReplicaSetView) -> bool {
+    let mut sets = page.scene.replica_sets.iter();
+    let found = sets.find(|found| found.metadata.name.as_ref() == Some(&set.name));
+    let annotations = found.and_then(|found| found.metadata.annotations.as_ref());
+    annotations.is_some_and(|annotations| annotations.contains_key(keys::FORMERLY_STABLE))
 }
 
 fn to_revision(page: &Page<'_>, set: &ReplicaSetView, verb: Verb, label: &str, effect: String) -> Ask {
