@@ -248,6 +248,10 @@ fn bare(object: &Value) -> Value {
         object["metadata"].as_object_mut().expect("metadata").remove(field);
     }
     object.as_object_mut().expect("an object").remove("status");
+    // Addresses of the recorded cluster; this one gives its own.
+    if let Some(spec) = object["spec"].as_object_mut() {
+        spec.retain(|field, _| !field.starts_with("clusterIP"));
+    }
     object
 }
 
