@@ -1,4 +1,4 @@
-//! Binds pods to nodes.
+//! Binds pods to nodes, and removes those on their way out that no node has.
 
 use std::{
     collections::BTreeMap,
@@ -29,7 +29,7 @@ pub fn start(hub: &Arc<Hub>) {
     let keys = queue.clone();
     hub.pods().on_change(move |change| {
         if let Some(pod) = &change.after
-            && node_of(pod).is_none()
+            && (node_of(pod).is_none() || pod.metadata.deletion_timestamp.is_some())
         {
             keys.add(ObjectKey::of(&pod.metadata));
         }
@@ -62,25 +62,26 @@ struct Scheduler {
 impl Scheduler {
     async fn pass(&self, key: &ObjectKey) -> Result<Option<Duration>, PassError> {
         let Some(pod) = self.hub.pods().get(key) else { return Ok(None) };
-        if node_of(&pod).is_some() || is_finished(&pod) {
-            return Ok(None);
-        }
+        let nodes = self.hub.nodes().list();
+        let node_exists = |name| nodes.iter().any(|node| node.metadata.name.as_deref() == Some(name));
         let uid = uid_of(&pod.metadata);
-        if pod.metadata.deletion_timestamp.is_some() {
+        if pod.metadata.deletion_timestamp.is_some() && !node_of(&pod).is_some_and(node_exists) {
             // No node will ever report this pod's end.
             let now = DeleteParams { grace_period_seconds: Some(0), ..Default::default() };
             self.hub
                 .pods()
                 .delete(key, uid, &now)
                 .await
-                .during(|| format!("removing unscheduled pod {key}"))?;
+                .during(|| format!("removing pod {key}, which no node runs"))?;
+            return Ok(None);
+        }
+        if node_of(&pod).is_some() || is_finished(&pod) {
             return Ok(None);
         }
         let scheduler = pod.spec.as_ref().and_then(|spec| spec.scheduler_name.as_deref());
         if scheduler.is_some_and(|name| name != COMPONENT) || lock(&self.assumed).contains_key(uid) {
             return Ok(None);
         }
-        let nodes = self.hub.nodes().list();
         let Some(node) = choose(&pod, &nodes, &self.load()) else {
             return self.report_unschedulable(key, &pod, nodes.len()).await;
         };

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use k8s_openapi::{
     api::core::v1::{
-        ContainerState, ContainerStateRunning, ContainerStateTerminated, ContainerStateWaiting,
+        Container, ContainerState, ContainerStateRunning, ContainerStateTerminated, ContainerStateWaiting,
         ContainerStatus, HostIP, Pod, PodCondition, PodIP, PodStatus,
     },
     apimachinery::pkg::apis::meta::v1::Time,
@@ -28,6 +28,7 @@ pub(super) fn status(pod: &Pod, run: &PodRun, now: Timestamp) -> PodStatus {
         pod_ips: Some(vec![PodIP { ip }]),
         start_time: Some(Time(run.started)),
         qos_class: Some(quality_of_service(pod).to_owned()),
+        init_container_statuses: init_container_statuses(pod, run),
         container_statuses: Some(
             run.containers.iter().map(|container| container_status(pod, container)).collect(),
         ),
@@ -111,6 +112,34 @@ fn condition(
         last_transition_time: Some(since.unwrap_or(Time(now))),
         ..Default::default()
     }
+}
+
+/// Init containers are taken for done as soon as the pod is on its node; those that restart always run beside the
+/// others, and are ready.
+fn init_container_statuses(pod: &Pod, run: &PodRun) -> Option<Vec<ContainerStatus>> {
+    let containers =
+        pod.spec.as_ref()?.init_containers.as_ref().filter(|containers| !containers.is_empty())?;
+    let status = |container: &Container| {
+        let stays = container.restart_policy.as_deref() == Some("Always");
+        let done = Finished { started: run.started, ended: run.started, exit_code: 0, run: 0 };
+        let running = ContainerState {
+            running: Some(ContainerStateRunning { started_at: Some(Time(run.started)) }),
+            ..Default::default()
+        };
+        let image = container.image.clone().unwrap_or_default();
+        ContainerStatus {
+            name: container.name.clone(),
+            image_id: image_id(&image),
+            image,
+            container_id: Some(container_id(pod, &container.name, 0)),
+            ready: true,
+            started: Some(stays),
+            state: Some(if stays { running } else { terminated(pod, &container.name, &done) }),
+            last_state: Some(ContainerState::default()),
+            ..Default::default()
+        }
+    };
+    Some(containers.iter().map(status).collect())
 }
 
 fn container_status(pod: &Pod, container: &ContainerRun) -> ContainerStatus {

@@ -156,3 +156,28 @@ async fn readiness_follows_the_probe() {
         })
         .await;
 }
+
+#[tokio::test]
+async fn a_pod_that_no_node_has_can_be_deleted() {
+    let world = World::with_sockets("stray").await;
+    let mut pod = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "stray"}});
+    pod["spec"] = json!({"nodeName": "nowhere", "containers": [{"name": "app", "image": "super:1"}]});
+    world.create(pod).await;
+    world.delete("v1", "Pod", "stray", kube::api::DeleteParams::default()).await;
+    world.pods_ready(0).await;
+}
+
+#[tokio::test]
+async fn init_containers_are_done_and_sidecars_run() {
+    let world = World::with_sockets("init").await;
+    let mut set = workload("ReplicaSet", "web", 1, json!({}));
+    set["spec"]["template"]["spec"]["initContainers"] = json!([
+        {"name": "migrate", "image": "migrate:1"},
+        {"name": "sidecar", "image": "sidecar:1", "restartPolicy": "Always"},
+    ]);
+    world.create(set).await;
+    let pods = world.pods_ready(1).await;
+    let statuses = &pods[0]["status"]["initContainerStatuses"];
+    assert_eq!(statuses[0]["state"]["terminated"]["reason"], "Completed");
+    assert!(statuses[1]["state"]["running"].is_object(), "{statuses}");
+}
