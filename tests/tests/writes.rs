@@ -37,7 +37,8 @@ async fn one_update_costs_few_writes_and_each_changes_something() {
     until("the old version to be scaled down", old_is_gone).await.unwrap();
 
     let writes = playing.world.server().writes_since(before);
-    let ours: Vec<&Write> = writes.iter().filter(|write| write.user_agent == "verdigris-controller").collect();
+    let ours: Vec<&Write> =
+        writes.iter().filter(|write| write.user_agent == "verdigris-controller").collect();
     let idle: Vec<String> = ours.iter().filter(|write| !write.changed).map(|write| told(write)).collect();
     assert_eq!(idle, Vec::<String>::new(), "these writes changed nothing");
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();

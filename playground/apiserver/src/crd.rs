@@ -69,8 +69,14 @@ pub fn establish(definition: &mut Value, now: Timestamp) {
 pub fn scale_faults(resource: &Resource, object: &Value) -> Vec<FieldError> {
     let Some(paths) = resource.scale.as_ref().filter(|_| resource.custom) else { return Vec::new() };
     let replicas = |path: &str| {
-        let mut steps = path.split('.').filter(|step| !step.is_empty());
-        let found = steps.try_fold(object, |value, step| value.get(step))?;
+        let mut found = object;
+        for step in path.split('.').filter(|step| !step.is_empty()) {
+            if found.is_array() {
+                let what = "[] is of the type []interface {}, expected map[string]interface{}";
+                return Some(FieldError::invalid(path, 0, format!("{path} accessor error: {what}")));
+            }
+            found = found.get(step)?;
+        }
         let shown = match found {
             Value::Number(number) if number.is_i64() => {
                 let count = number.as_i64().filter(|count| *count < 0)?;

@@ -160,7 +160,9 @@ fn rules_are_asked_of_what_changed_and_speak_of_the_old_value() {
     }}}))
     .unwrap();
     let texts = |new: Value, old: Option<Value>| -> Vec<String> {
-        schema.validate(&new, old.as_ref()).iter().map(ToString::to_string).collect()
+        let mut faults = schema.validate(&new, old.as_ref());
+        schema.ask_rules(&new, old.as_ref(), &mut faults);
+        faults.iter().map(ToString::to_string).collect()
     };
     let one = json!({"spec": {"a": 1, "fixed": "x"}});
     assert_eq!(texts(one.clone(), None), Vec::<String>::new());

@@ -17,9 +17,13 @@ impl Schema {
     pub fn validate(&self, value: &Value, old: Option<&Value>) -> Vec<FieldError> {
         let mut faults = Vec::new();
         check(self, value, old, "", &mut faults);
-        rules::check(self, value, old, &mut faults);
         faults.truncate(FAULTS_MAX);
         faults
+    }
+
+    /// Adds what the definition's own rules (CEL) say, if the other `faults` of the object leave them any sense.
+    pub fn ask_rules(&self, value: &Value, old: Option<&Value>, faults: &mut Vec<FieldError>) {
+        rules::check(self, value, old, faults);
     }
 }
 
@@ -121,6 +125,10 @@ fn fits_format(format: &str, text: &str) -> bool {
 
 fn check_number(schema: &Schema, number: &serde_json::Number, path: &str, faults: &mut Vec<FieldError>) {
     let Some(float) = number.as_f64() else { return };
+    let format = schema.format.as_deref().unwrap_or_default();
+    if format == "int32" && !(-2_147_483_648.0..=2_147_483_647.0).contains(&float) {
+        faults.push(unfit(path, format));
+    }
     let mut fault =
         |text: String| faults.push(FieldError::invalid(path, Value::Number(number.clone()), text));
     if let Some(maximum) = schema.maximum {
@@ -142,10 +150,6 @@ fn check_number(schema: &Schema, number: &serde_json::Number, path: &str, faults
         && (float / factor).fract() != 0.0
     {
         fault(format!("{} should be a multiple of {factor}", in_body(path)));
-    }
-    let format = schema.format.as_deref().unwrap_or_default();
-    if format == "int32" && !(-2_147_483_648.0..=2_147_483_647.0).contains(&float) {
-        faults.push(unfit(path, format));
     }
 }
 

@@ -77,6 +77,7 @@ impl Store {
         faults.extend((resource.strategy.validate_create)(&object));
         faults.extend(resource.schema.validate(&object, None));
         faults.extend(crd::scale_faults(&resource, &object));
+        resource.schema.ask_rules(&object, None, &mut faults);
         // Addresses are handed out to objects that have nothing else wrong with them.
         if faults.is_empty() {
             faults = self.allocate(&resource, &mut object);

@@ -231,6 +231,7 @@ fn faults(resource: &Resource, subresource: &str, object: &Value, old: &Value) -
     }
     faults.extend(resource.schema.validate(object, Some(old)));
     faults.extend(crd::scale_faults(resource, object));
+    resource.schema.ask_rules(object, Some(old), &mut faults);
     faults
 }
 
