@@ -149,7 +149,8 @@ impl Change {
 /// The part of a set that this way of writing can own.
 fn ownable(write: Write<'_>, set: FieldSet) -> FieldSet {
     let mut set = match write.subresource {
-        "status" => set.below(&["f:status"]),
+        "status" if write.resource.custom => set.below(&["f:status"]),
+        "status" => set.below(&["f:status", "f:metadata"]),
         _ if write.resource.status_subresource => set.without(&["f:status"]),
         _ => set,
     };

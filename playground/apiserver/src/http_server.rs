@@ -141,7 +141,7 @@ async fn converse<S>(
 
 fn may(request: &Request<Incoming>, authorization: &str) -> bool {
     let path = request.uri().path();
-    let open = OPEN_PATHS.iter().any(|open| path == *open);
+    let open = OPEN_PATHS.contains(&path);
     open || request
         .headers()
         .get(header::AUTHORIZATION)

@@ -81,7 +81,8 @@ impl Query {
 
 /// Text without percent-encoding; what is not valid UTF-8 becomes replacement characters.
 pub(crate) fn percent_decoded(text: &str, plus_is_space: bool) -> String {
-    if !text.contains('%') && !(plus_is_space && text.contains('+')) {
+    let encoded = text.contains('%') || (plus_is_space && text.contains('+'));
+    if !encoded {
         return text.to_owned();
     }
     let bytes = text.as_bytes();

@@ -1,5 +1,11 @@
 //! Server-side apply and the record of who owns what, through `kube::Client`.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::needless_pass_by_value,
+    reason = "a test may panic, and hands values over"
+)]
+
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::{
     Api,

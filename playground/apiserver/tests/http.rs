@@ -1,5 +1,11 @@
 //! The server over a socket.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::needless_pass_by_value,
+    reason = "a test may panic, and hands values over"
+)]
+
 use std::time::Duration;
 
 use serde_json::json;

@@ -1,5 +1,11 @@
 //! Parts of objects: scale, eviction, binding, finalize; and how pods and namespaces go.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::needless_pass_by_value,
+    reason = "a test may panic, and hands values over"
+)]
+
 use serde_json::{Value, json};
 
 use crate::common::World;

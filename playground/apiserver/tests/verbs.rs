@@ -1,5 +1,11 @@
 //! Every verb on one object and on collections.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::needless_pass_by_value,
+    reason = "a test may panic, and hands values over"
+)]
+
 use serde_json::{Value, json};
 
 use crate::common::{CONFIG_MAPS, World};
@@ -174,4 +180,10 @@ fn the_status_of_a_built_in_kind_has_its_own_path() {
     let running = json!({"status": {"phase": "Running"}, "metadata": {"labels": {"a": "b"}}});
     assert_eq!(world.ok("PATCH", &path, running.clone())["status"]["phase"], "Pending");
     assert_eq!(world.ok("PATCH", &format!("{path}/status"), running)["status"]["phase"], "Running");
+    let both =
+        json!({"metadata": {"annotations": {"a": "b"}, "labels": {"c": "d"}}, "spec": {"nodeName": "n"}});
+    let patched = world.ok("PATCH", &format!("{path}/status"), both);
+    assert_eq!(patched["metadata"]["annotations"], json!({"a": "b"}));
+    assert_eq!(patched["metadata"]["labels"], json!({"a": "b"}));
+    assert_eq!(patched["spec"]["nodeName"], Value::Null);
 }

@@ -1,5 +1,11 @@
 //! Watches through `kube::Client` and as raw requests.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::needless_pass_by_value,
+    reason = "a test may panic, and hands values over"
+)]
+
 use std::{collections::BTreeMap, time::Duration};
 
 use bytes::Bytes;

@@ -145,7 +145,7 @@ impl Parser {
                 Token::End => return Ok(found),
                 Token::Word(_) | Token::Symbol("!") => found
                     .push(self.requirement().map_err(|why| format!("unable to parse requirement: {why}"))?),
-                other => {
+                other @ Token::Symbol(_) => {
                     return Err(format!(
                         "found '{}', expected: !, identifier, or 'end of string'",
                         other.text()
@@ -204,7 +204,7 @@ impl Parser {
         match self.peek() {
             Token::End | Token::Symbol(",") => Ok(BTreeSet::from([String::new()])),
             Token::Word(_) => Ok(BTreeSet::from([self.next().text().to_owned()])),
-            other => Err(format!("found '{}', expected: identifier", other.text())),
+            other @ Token::Symbol(_) => Err(format!("found '{}', expected: identifier", other.text())),
         }
     }
 

@@ -27,7 +27,7 @@ impl Store {
         let options = WriteOptions::parse(&call.request.query, "PatchOptions", form == APPLY)?;
         let patch = patch_body(call, &form)?;
         if form == APPLY {
-            return self.apply(call, &options, patch);
+            return self.apply(call, &options, &patch);
         }
         let author = Author::of(call, Verb::Patch, &options.field_manager);
         let shown = self.update(call, &options, &author, &mut |call, old| {
@@ -46,27 +46,26 @@ impl Store {
         &mut self,
         call: &mut Call<'_>,
         options: &WriteOptions,
-        wanted: Value,
+        wanted: &Value,
     ) -> Result<Answer, ApiError> {
-        let mut wanted = wanted;
-        check_applied(call, &wanted)?;
-        // As the object is: an update of a pruned configuration would own less than was said.
-        fit_namespace(call, &mut wanted)?;
+        check_applied(call, wanted)?;
         let author = Author::of(call, Verb::Apply, &options.field_manager);
         let target = call.target.clone();
         if self.kept(&call.resource, &target.namespace, &target.name).is_none() {
             if !target.subresource.is_empty() {
                 return Err(ApiError::not_found(call.resource.group_resource(), &target.name));
             }
-            check_name(call, &wanted)?;
-            check_no_uid(call, &wanted)?;
-            let mut object = fields::apply(author.write(call), &Value::Null, &wanted, options.force)?;
+            check_name(call, wanted)?;
+            check_no_uid(call, wanted)?;
+            let mut object = fields::apply(author.write(call), &Value::Null, wanted, options.force)?;
+            fit_namespace(call, &mut object)?;
             body::shaped(call, &mut object, options.unknown_fields, Source::Body)?;
             let shown = self.create(call, object, options, &author)?;
             return Ok(Answer::object(201, &shown, &call.resource, call.form, call.now));
         }
         let shown = self.update(call, options, &author, &mut |call, old| {
-            let mut object = fields::apply(author.write(call), old, &wanted, options.force)?;
+            let mut object = fields::apply(author.write(call), old, wanted, options.force)?;
+            fit_namespace(call, &mut object)?;
             body::shaped(call, &mut object, options.unknown_fields, Source::Body)?;
             check_name(call, &object)?;
             Ok(object)

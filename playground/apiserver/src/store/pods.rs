@@ -17,6 +17,9 @@ use crate::{
     write_log::Verb,
 };
 
+/// A disruption budget with its resource.
+type Budget = (Arc<Resource>, Arc<Stored>);
+
 impl Store {
     /// POST of an Eviction: a delete that asks the disruption budgets first.
     pub(super) fn evict(&mut self, call: &mut Call<'_>) -> Result<Answer, ApiError> {
@@ -75,7 +78,7 @@ impl Store {
     }
 
     /// The budget that covers a pod. More than one is more than an eviction can ask.
-    fn budget_of(&self, pod: &Value) -> Result<Option<(Arc<Resource>, Arc<Stored>)>, ApiError> {
+    fn budget_of(&self, pod: &Value) -> Result<Option<Budget>, ApiError> {
         let Some(budgets) = self.registry().get("policy", "v1", "poddisruptionbudgets").cloned() else {
             return Ok(None);
         };

@@ -151,21 +151,27 @@ pub(super) fn check_version(
     }
 }
 
-/// `/status` changes the status only, and the main path everything but it.
+/// `/status` changes the status only, and the main path everything but it. With built-in kinds metadata may
+/// come along with the status (a deployment's revision does), but not the labels.
 fn isolate(resource: &Resource, subresource: &str, object: &mut Value, old: &Value) {
     if !resource.status_subresource {
         return;
     }
-    if subresource == "status" {
-        let status = object.get("status").cloned();
-        let managed = object["metadata"].get("managedFields").cloned();
-        *object = old.clone();
-        set(object, "status", status);
-        if let Some(managed) = managed {
-            metadata::map_mut(object).insert("managedFields".to_owned(), managed);
-        }
-    } else {
+    if subresource != "status" {
         set(object, "status", old.get("status").cloned());
+        return;
+    }
+    let status = object.get("status").cloned();
+    let mut metadata = object["metadata"].take();
+    *object = old.clone();
+    set(object, "status", status);
+    if resource.custom {
+        set(&mut object["metadata"], "managedFields", metadata.get("managedFields").cloned());
+    } else {
+        for field in ["labels", "ownerReferences"] {
+            set(&mut metadata, field, old["metadata"].get(field).cloned());
+        }
+        object["metadata"] = metadata;
     }
 }
 

@@ -1,5 +1,11 @@
 //! A world for tests: a server whose clock stands still unless it is moved.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::needless_pass_by_value,
+    reason = "a test may panic, and hands values over"
+)]
+
 use std::sync::{
     Arc,
     atomic::{AtomicI64, Ordering},

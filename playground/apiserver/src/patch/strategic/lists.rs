@@ -14,7 +14,7 @@ pub(super) fn merge(
 ) -> Result<Vec<Value>, ApiError> {
     let of_objects = live.iter().chain(patch).any(Value::is_object);
     if !of_objects {
-        return Ok(merge_scalars(live, patch));
+        return Ok(merge_scalars(&live, patch));
     }
     let Some(key) = key else {
         return Err(ApiError::unexplained("cannot merge lists without merge key"));
@@ -36,22 +36,21 @@ pub(super) fn merge(
     Ok(ordered(merged, &named, &live, Some(key)))
 }
 
-fn merge_scalars(live: Vec<Value>, patch: &[Value]) -> Vec<Value> {
+fn merge_scalars(live: &[Value], patch: &[Value]) -> Vec<Value> {
     let mut merged: Vec<Value> = Vec::new();
     for item in live.iter().chain(patch) {
         if !merged.contains(item) {
             merged.push(item.clone());
         }
     }
-    ordered(merged, patch, &live, None)
+    ordered(merged, patch, live, None)
 }
 
+/// The live items that are left, and the items to merge into them.
+type Directed<'p> = (Vec<Value>, Vec<&'p Map<String, Value>>);
+
 /// Carries out the items that are directives; gives the live items that are left and the items to merge.
-fn directed<'p>(
-    mut live: Vec<Value>,
-    patch: &'p [Value],
-    key: &str,
-) -> Result<(Vec<Value>, Vec<&'p Map<String, Value>>), ApiError> {
+fn directed<'p>(mut live: Vec<Value>, patch: &'p [Value], key: &str) -> Result<Directed<'p>, ApiError> {
     let mut rest = Vec::new();
     let mut replace = false;
     for item in patch {

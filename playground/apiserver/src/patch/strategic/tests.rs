@@ -1,3 +1,5 @@
+#![allow(clippy::needless_pass_by_value, reason = "tests read better when they hand values over")]
+
 use serde_json::{Value, json};
 
 use super::apply;
