@@ -109,7 +109,7 @@ pub fn apply(write: Write<'_>, live: &Value, wanted: &Value, force: bool) -> Res
     let change = Change::between(write, live, &object);
     let conflicts = conflicts(&managers, &change.touched);
     if !force && !conflicts.is_empty() && !allowed_by_client_side_apply(write, live, &conflicts) {
-        return Err(conflict_error(&conflicts, &managers));
+        return Err(conflict_error(&conflicts));
     }
     for owned in managers.values_mut() {
         owned.fields = owned.fields.difference(&change.touched).difference(&change.removed);
@@ -199,15 +199,13 @@ fn allowed_by_client_side_apply(write: Write<'_>, live: &Value, conflicts: &[(Ma
     conflicts.iter().all(|(_, fields)| fields.difference(&allowed).is_empty())
 }
 
-fn conflict_error(conflicts: &[(Manager, FieldSet)], managers: &Managers) -> ApiError {
-    let shown =
-        |manager: &Manager| manager.shown(managers.get(manager).map_or("", |owned| owned.time.as_str()));
+fn conflict_error(conflicts: &[(Manager, FieldSet)]) -> ApiError {
     let mut causes = Vec::new();
     for (manager, fields) in conflicts {
         for path in fields.paths() {
             causes.push(Cause {
                 reason: "FieldManagerConflict".to_owned(),
-                message: format!("conflict with {}", shown(manager)),
+                message: format!("conflict with {}", manager.shown()),
                 field: path,
             });
         }
@@ -217,7 +215,7 @@ fn conflict_error(conflicts: &[(Manager, FieldSet)], managers: &Managers) -> Api
         many => {
             let mut lines = Vec::new();
             for (manager, fields) in conflicts {
-                lines.push(format!("conflicts with {}:", shown(manager)));
+                lines.push(format!("conflicts with {}:", manager.shown()));
                 lines.extend(fields.paths().into_iter().map(|path| format!("- {path}")));
             }
             format!("Apply failed with {} conflicts: {}", many.len(), lines.join("\n"))

@@ -240,6 +240,9 @@ pub fn change_faults(object: &Value, old: &Value) -> Vec<FieldError> {
             faults.push(FieldError::invalid(format!("metadata.{field}"), now.clone(), "field is immutable"));
         }
     }
+    faults.extend(label_faults(&object["metadata"]["labels"], "metadata.labels"));
+    faults.extend(annotation_faults(&object["metadata"]["annotations"], "metadata.annotations"));
+    faults.extend(owner_faults(&object["metadata"]["ownerReferences"]));
     faults
 }
 

@@ -54,7 +54,8 @@ impl ApiServer {
         server
     }
 
-    /// A client whose requests go straight into the store: no socket, no waiting.
+    /// A client whose requests go straight into the store: no socket, no waiting. Call it inside a tokio
+    /// runtime, on which the client's own buffer runs.
     pub fn client(&self) -> kube::Client {
         kube::Client::new(self.clone(), "default")
     }

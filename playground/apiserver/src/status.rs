@@ -189,11 +189,10 @@ impl ApiError {
 
     /// 406: none of the media types that were asked for can be served.
     pub fn not_acceptable(served: &[&str]) -> Self {
-        Self::plain(
-            406,
-            "NotAcceptable",
-            format!("only the following media types are accepted: {}", served.join(", ")),
-        )
+        let message = format!("406: Not Acceptable\n\nAvailable representations: {}", served.join(", "));
+        let mut error = Self::plain(406, "NotAcceptable", message);
+        error.details = Some(Box::default());
+        error
     }
 
     /// 410: the event log no longer reaches back that far.
@@ -229,6 +228,13 @@ impl ApiError {
     /// 500 with no reason: what the real server answers where it lets a plain error through.
     pub fn unexplained(message: impl Into<String>) -> Self {
         Self::plain(500, "", message)
+    }
+
+    /// 415 of a patch that comes in none of the forms a patch can have.
+    pub fn unknown_patch_type() -> Self {
+        let mut error = Self::plain(415, "UnsupportedMediaType", "415: Unsupported Media Type");
+        error.details = Some(Box::default());
+        error
     }
 
     /// 429: not now. `retry_after_secs` 0 leaves the hint out.

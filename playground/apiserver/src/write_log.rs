@@ -65,7 +65,7 @@ pub(crate) struct WriteLog {
     pub changed: Arc<Notify>,
 }
 
-const WRITES_MAX: usize = 50_000;
+const WRITES_MAX: usize = 20_000;
 
 impl WriteLog {
     /// Numbers and keeps a write; gives it back numbered, with its objects.

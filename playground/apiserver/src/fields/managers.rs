@@ -52,16 +52,13 @@ impl Manager {
     }
 
     /// How a conflict names it.
-    pub fn shown(&self, time: &str) -> String {
+    pub fn shown(&self) -> String {
         let mut text = format!("{:?}", self.name);
         if !self.subresource.is_empty() {
             text += &format!(" with subresource {:?}", self.subresource);
         }
         if !self.applies {
             text += &format!(" using {}", self.api_version);
-            if !time.is_empty() {
-                text += &format!(" at {time}");
-            }
         }
         text
     }

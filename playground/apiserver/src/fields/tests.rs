@@ -78,7 +78,7 @@ fn a_field_of_another_manager_is_a_conflict_that_names_it() {
     let error = world.apply("a", &updated, json!({"replicas": 1, "paused": false}), false).unwrap_err();
     assert_eq!(
         error.message,
-        "Apply failed with 2 conflicts: conflicts with \"u\" using apps/v1 at 1970-01-01T00:00:00Z:\n\
+        "Apply failed with 2 conflicts: conflicts with \"u\" using apps/v1:\n\
          - .spec.paused\n- .spec.replicas"
     );
 }
@@ -135,4 +135,38 @@ fn field_sets_are_written_as_they_are_read() {
     let fields = json!({"f:metadata": {"f:labels": {".": {}, "f:a": {}}},
                         "f:spec": {"f:ports": {"k:{\"port\":80}": {".": {}, "f:port": {}}}}});
     assert_eq!(FieldSet::decode(&fields).encode(), fields);
+}
+
+proptest::proptest! {
+    /// Whatever two appliers and an updater do, an applier that forces gets what it wants, and the record
+    /// names only fields that the object has.
+    #[test]
+    fn a_forced_apply_always_gets_what_it_wants(
+        steps in proptest::collection::vec((0u8..3, proptest::collection::btree_map("[a-c]", "[0-2]", 0..3)), 1..12),
+    ) {
+        let world = World::new();
+        let mut live = Value::Null;
+        for (who, wanted) in steps {
+            let items: Vec<Value> =
+                wanted.iter().map(|(name, image)| json!({"name": name, "image": image})).collect();
+            let spec = containers(json!(items));
+            live = match who {
+                2 if !live.is_null() => world.updated("u", &live, spec),
+                2 => continue,
+                who => world.apply(["one", "two"][usize::from(who)], &live, spec, true).unwrap(),
+            };
+            let found = live["spec"]["template"]["spec"]["containers"].as_array().cloned().unwrap_or_default();
+            for (name, image) in &wanted {
+                let there = found.iter().any(|item| item["name"] == **name && item["image"] == **image);
+                proptest::prop_assert!(there, "{} is missing in {}", name, live);
+            }
+            let all = typed::fields_of(&live, Some(&world.write("x").resource.schema));
+            for owned in managers::decode(&live["metadata"]["managedFields"]).values() {
+                let mut leaves = owned.fields.difference(&all);
+                // Containers that an update made are in its set themselves, which `fields_of` does not say.
+                leaves = leaves.without(&["f:spec"]);
+                proptest::prop_assert!(leaves.is_empty());
+            }
+        }
+    }
 }

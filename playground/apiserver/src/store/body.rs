@@ -42,11 +42,22 @@ fn parsed(call: &Call<'_>, yaml: bool) -> Result<Value, ApiError> {
         Err(why) => format!("couldn't get version/kind; json parse error: {why}"),
     };
     let kind = &call.resource.kind;
-    let seen: String = body.iter().take(30).map(|byte| format!("{byte:02x}")).collect();
-    let more = if body.len() > 30 { " ..." } else { "" };
+    let seen = summary(body);
     Err(ApiError::bad_request(format!(
-        "the object provided is unrecognized (must be of type {kind}): {fault} ({seen}{more})"
+        "the object provided is unrecognized (must be of type {kind}): {fault} ({seen})"
     )))
+}
+
+/// The beginning of a body for a message: as text if it looks like JSON, else in hexadecimal.
+fn summary(body: &[u8]) -> String {
+    const BYTES_MAX: usize = 30;
+    let more = if body.len() > BYTES_MAX { " ..." } else { "" };
+    let start = &body[..body.len().min(BYTES_MAX)];
+    match start.first() {
+        None => "<empty>".to_owned(),
+        Some(b'{') => format!("{}{more}", String::from_utf8_lossy(start)),
+        Some(_) => format!("{}{more}", start.iter().map(|byte| format!("{byte:02x}")).collect::<String>()),
+    }
 }
 
 /// Parses JSON or YAML. Nesting is bounded by the parsers.
@@ -68,33 +79,33 @@ fn json_fault(body: &[u8], error: &serde_json::Error) -> String {
 
 fn check_kind(resource: &Resource, object: &Value) -> Result<(), ApiError> {
     let found = |field: &str| object[field].as_str().unwrap_or_default();
-    let (api_version, kind) = (found("apiVersion"), found("kind"));
-    if !kind.is_empty() && kind != resource.kind {
-        if resource.custom {
-            let fault = FieldError::invalid("kind", kind, format!("must be {}", resource.kind));
-            let of = GroupResource { group: &resource.group, resource: kind };
-            return Err(ApiError::invalid(
-                of,
-                object["metadata"]["name"].as_str().unwrap_or_default(),
-                &[fault],
-            ));
-        }
-        let version = if api_version.is_empty() { &resource.version } else { api_version };
-        let version = quoted(version.rsplit('/').next().unwrap_or_default());
+    let own = resource.api_version();
+    let (api_version, kind) = match (found("apiVersion"), found("kind")) {
+        ("", "") => return Ok(()),
+        ("", kind) => (own.as_str(), kind),
+        (api_version, "") => (api_version, resource.kind.as_str()),
+        both => both,
+    };
+    if resource.custom && kind != resource.kind {
+        let fault = FieldError::invalid("kind", kind, format!("must be {}", resource.kind));
+        let of = GroupResource { group: &resource.group, resource: kind };
+        return Err(ApiError::invalid(of, metadata::text(object, "name"), &[fault]));
+    }
+    if resource.custom && api_version != own {
         return Err(ApiError::bad_request(format!(
-            "{kind} in version {version} cannot be handled as a {}: no kind {} is registered for the resource {}",
-            resource.kind,
-            quoted(kind),
-            quoted(&resource.group_resource().to_string()),
+            "the API version in the data ({api_version}) does not match the expected API version ({own})"
         )));
     }
-    if !api_version.is_empty() && api_version != resource.api_version() {
-        return Err(ApiError::bad_request(format!(
-            "the API version in the data ({api_version}) does not match the expected API version ({})",
-            resource.api_version()
-        )));
+    if kind == resource.kind && api_version == own {
+        return Ok(());
     }
-    Ok(())
+    let version = quoted(api_version.rsplit('/').next().unwrap_or_default());
+    Err(ApiError::bad_request(format!(
+        "{kind} in version {version} cannot be handled as a {}: no kind {} is registered for version {} in scheme \"pkg/runtime/scheme.go:111\"",
+        resource.kind,
+        quoted(kind),
+        quoted(api_version),
+    )))
 }
 
 /// Brings an object into the shape of its kind: types checked, unknown fields dropped (or refused),

@@ -9,7 +9,7 @@ use crate::{
     answer::{Answer, Shown, WatchAnswer},
     base64,
     collection::{key, range},
-    field_error::FieldError,
+    field_error::{FieldError, quoted},
     negotiation::Shape,
     selector::{FieldSelector, LabelSelector},
     shape,
@@ -72,7 +72,7 @@ impl Store {
                 ));
             }
             (version, after) = decode_continue(&options.continue_token)?;
-            past = Some(self.past(call, version, "The provided continue parameter is too old to display a consistent list result. You can start a new list without the continue parameter, or use the continue token in this response to retrieve the remainder of the results. Continuing with the provided token results in an inconsistent list - objects that were created, modified, or deleted between the time the first chunk was returned and now may show up in the list.")?);
+            past = Some(self.past(call, version, "The provided continue parameter is too old to display a consistent list result. You must start a new list without the continue parameter.")?);
         } else if !options.resource_version.is_empty() {
             let asked = self.not_in_the_future(&options.resource_version)?;
             // With a limit, an explicit version means exactly that version, as it did before there were rules
@@ -80,7 +80,8 @@ impl Store {
             let exact = options.version_match == "Exact"
                 || (options.version_match.is_empty() && options.limit > 0 && asked > 0);
             if exact && asked != version {
-                past = Some(self.past(call, asked, "")?);
+                past =
+                    Some(self.past(call, asked, "The resourceVersion for the provided list is too old.")?);
                 version = asked;
             }
         }
@@ -120,17 +121,13 @@ impl Store {
         why: &str,
     ) -> Result<BTreeMap<String, Arc<Stored>>, ApiError> {
         let Some(collection) = self.collection(&call.resource) else { return Ok(BTreeMap::new()) };
-        collection.at(version).ok_or_else(|| {
-            ApiError::expired(if why.is_empty() {
-                format!("too old resource version: {version} ({})", collection.forgotten())
-            } else {
-                why.to_owned()
-            })
-        })
+        collection.at(version).ok_or_else(|| ApiError::expired(why))
     }
 
     fn not_in_the_future(&self, text: &str) -> Result<u64, ApiError> {
-        let asked: u64 = text.parse().map_err(|_| invalid_version(text))?;
+        let asked: u64 = text.parse().map_err(|_| {
+            ApiError::bad_request(format!("invalid resource version: {}", version_fault(text)))
+        })?;
         if asked <= self.version {
             return Ok(asked);
         }
@@ -170,7 +167,11 @@ impl Store {
             // Nothing was said, or "0": as it is now, then what comes.
             (None, "" | "0") => watch(self.version).with_initial(initial(), false),
             (Some(false), "" | "0") => watch(self.version),
-            (_, text) => watch(text.parse().map_err(|_| invalid_version(text))?),
+            (_, text) => {
+                let version =
+                    text.parse().map_err(|_| ApiError::unexplained(version_fault(text).to_string()))?;
+                watch(version)
+            }
         };
         let timeout_secs = match call.request.query.number("timeoutSeconds")? {
             Some(secs) if secs > 0 => secs.unsigned_abs(),
@@ -180,13 +181,10 @@ impl Store {
     }
 }
 
-fn invalid_version(text: &str) -> ApiError {
-    let fault = FieldError::invalid(
-        "resourceVersion",
-        text,
-        format!("strconv.ParseUint: parsing {text:?}: invalid syntax"),
-    );
-    ApiError::invalid(GroupResource { group: "meta.k8s.io", resource: "ListOptions" }, "", &[fault])
+/// What is wrong with a resourceVersion that is no number.
+fn version_fault(text: &str) -> FieldError {
+    let why = format!("strconv.ParseUint: parsing {}: invalid syntax", quoted(text));
+    FieldError::invalid("resourceVersion", text, why)
 }
 
 fn list_options(call: &Call<'_>, watching: bool) -> Result<ListOptions, ApiError> {
@@ -309,15 +307,18 @@ fn encode_continue(version: u64, after: &str) -> String {
 }
 
 fn decode_continue(token: &str) -> Result<(u64, String), ApiError> {
-    let invalid =
-        || ApiError::bad_request("continue key is not valid: illegal base64 data or unknown encoding");
+    let invalid = || {
+        ApiError::bad_request(
+            "invalid continue token: continue key is not valid: illegal base64 data at input byte 0",
+        )
+    };
     let bytes = base64::decode(token).ok_or_else(invalid)?;
     let value: Value = serde_json::from_slice(&bytes).map_err(|_| invalid())?;
     let start = value["start"].as_str().and_then(|start| start.strip_suffix('\u{0}')).ok_or_else(invalid)?;
     match (value["v"].as_str(), value["rv"].as_u64()) {
         (Some("meta.k8s.io/v1"), Some(version)) => Ok((version, start.to_owned())),
         _ => Err(ApiError::bad_request(
-            "continue key is not valid: incorrect encoded start resourceVersion (version meta.k8s.io/v1)",
+            "invalid continue token: continue key is not valid: incorrect encoded start resourceVersion (version meta.k8s.io/v1)",
         )),
     }
 }

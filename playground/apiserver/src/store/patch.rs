@@ -23,7 +23,7 @@ impl Store {
     pub(super) fn patch(&mut self, call: &mut Call<'_>) -> Result<Answer, ApiError> {
         let taken: &[&str] =
             if call.resource.custom { &[JSON, MERGE, APPLY] } else { &[JSON, MERGE, STRATEGIC, APPLY] };
-        let form = content_type(call.request, taken)?.to_owned();
+        let form = content_type(call.request, taken).map_err(|_| ApiError::unknown_patch_type())?.to_owned();
         let options = WriteOptions::parse(&call.request.query, "PatchOptions", form == APPLY)?;
         let patch = patch_body(call, &form)?;
         if form == APPLY {

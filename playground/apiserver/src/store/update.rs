@@ -13,7 +13,7 @@ use super::{
 use crate::{
     answer::{Answer, Shown},
     crd,
-    field_error::FieldError,
+    field_error::{FieldError, quoted},
     fields, metadata,
     options::WriteOptions,
     resource::{GenerationRule, Resource},
@@ -141,8 +141,8 @@ pub(super) fn check_version(
         return Err(ApiError::invalid(of, name, &[fault]));
     }
     if found.parse::<u64>().is_err() {
-        let fault = FieldError::invalid("metadata.resourceVersion", found, "invalid resource version");
-        return Err(ApiError::invalid(resource.group_kind(), name, &[fault]));
+        let found = quoted(found);
+        return Err(ApiError::unexplained(format!("strconv.ParseUint: parsing {found}: invalid syntax")));
     }
     if found == metadata::text(old, "resourceVersion") {
         Ok(())
@@ -229,7 +229,10 @@ fn count_generation(resource: &Resource, object: &mut Value, old: &Value) {
 
 fn faults(resource: &Resource, subresource: &str, object: &Value, old: &Value) -> Vec<FieldError> {
     let mut faults = metadata::faults(resource, object);
-    faults.extend(metadata::change_faults(object, old));
+    // The real server looks twice, once for all kinds and once for each, and so names each fault twice.
+    for _ in 0..2 {
+        faults.extend(metadata::change_faults(object, old));
+    }
     if subresource == "status" {
         faults.extend((resource.strategy.validate_status_update)(object, old));
     } else {
@@ -256,15 +259,15 @@ fn unchanged(object: &Value, old: &Value) -> bool {
         entries
     };
     let managed = |object: &Value| timeless(&object["metadata"]["managedFields"]);
-    if managed(object) != managed(old) {
-        return false;
-    }
-    let mut rest = object.clone();
-    rest["metadata"]["managedFields"] = old["metadata"]["managedFields"].clone();
-    let mut old = old.clone();
-    // Absent on both sides reads as null on both.
-    old["metadata"]["managedFields"] = rest["metadata"]["managedFields"].clone();
-    rest == old
+    same_but(object, old, "metadata")
+        && same_but(&object["metadata"], &old["metadata"], "managedFields")
+        && managed(object) == managed(old)
+}
+
+/// Whether two objects have the same fields but for this one.
+fn same_but(one: &Value, other: &Value, field: &str) -> bool {
+    let (Some(one), Some(other)) = (one.as_object(), other.as_object()) else { return one == other };
+    one.iter().filter(|(key, _)| *key != field).eq(other.iter().filter(|(key, _)| *key != field))
 }
 
 /// Whether this change is the last of an object that is being deleted.
