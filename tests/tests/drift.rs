@@ -56,24 +56,25 @@ fn root() -> PathBuf {
 }
 
 fn read(path: &str) -> String {
-    std::fs::read_to_string(root().join(path)).unwrap()
+    std::fs::read_to_string(root().join(path)).expect(path)
 }
 
 fn kustomize(folder: &str) -> String {
-    let output = Command::new("kubectl").args(["kustomize", folder]).current_dir(root()).output().unwrap();
+    let output = Command::new("kubectl").args(["kustomize", folder]).current_dir(root()).output();
+    let output = output.expect("kubectl is on the PATH (`bash tests/run drift` sees to it)");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap()
+    String::from_utf8(output.stdout).expect("kubectl writes UTF-8")
 }
 
 fn documents(yaml: &str) -> Vec<Value> {
-    serde_saphyr::from_str_multiple::<Value, Vec<Value>>(yaml).unwrap()
+    serde_saphyr::from_str_multiple::<Value, Vec<Value>>(yaml).expect("YAML")
 }
 
 /// `section referenced-kind: kind path` of every entry.
 fn field_paths(transformer: &Value) -> Vec<String> {
     let mut found = Vec::new();
-    for (section, entries) in transformer.as_object().unwrap() {
-        for entry in entries.as_array().unwrap() {
+    for (section, entries) in transformer.as_object().expect("sections") {
+        for entry in entries.as_array().expect("entries") {
             let specs = entry["fieldSpecs"].as_array().cloned().unwrap_or_else(|| vec![entry.clone()]);
             let target = entry.get("fieldSpecs").map(|_| entry["kind"].to_string());
             found.extend(specs.iter().map(|spec| {
