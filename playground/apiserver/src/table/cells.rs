@@ -51,7 +51,7 @@ pub(super) fn since_or_none(timestamp: &Value, now: Timestamp) -> Value {
 }
 
 pub(super) fn config_map_size(map: &Value, _: Timestamp) -> Value {
-    json!((count(&map["data"]) + count(&map["binaryData"])).to_string())
+    json!(count(&map["data"]) + count(&map["binaryData"]))
 }
 
 pub(super) fn ready_of_desired(object: &Value, _: Timestamp) -> Value {

@@ -162,7 +162,7 @@ pub(super) fn event_first_seen(event: &Value, now: Timestamp) -> Value {
 
 pub(super) fn event_count(event: &Value, _: Timestamp) -> Value {
     let count = event["series"]["count"].as_i64().or_else(|| event["count"].as_i64());
-    json!(count.filter(|count| *count > 0).unwrap_or(1).to_string())
+    json!(count.filter(|count| *count > 0).unwrap_or(1))
 }
 
 pub(super) fn event_message(event: &Value, _: Timestamp) -> Value {

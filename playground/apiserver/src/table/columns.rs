@@ -63,12 +63,13 @@ pub(super) fn of(resource: &Resource) -> Vec<TableColumn> {
 }
 
 /// A column of a built-in kind. Its name says the rest: `*` marks columns of `-o wide`, `#` whole numbers, `?`
-/// booleans.
+/// booleans, `@` times.
 fn function(name: &str, cell: Cell) -> TableColumn {
-    let bare = name.trim_end_matches(['*', '#', '?']);
+    let bare = name.trim_end_matches(['*', '#', '?', '@']);
     let kind = match name {
         name if name.contains('#') => "integer",
         name if name.contains('?') => "boolean",
+        name if name.contains('@') => "date",
         _ => "string",
     };
     TableColumn {
@@ -191,7 +192,7 @@ fn core(kind: &str) -> Vec<(&'static str, Cell)> {
         ],
         "Secret" => vec![
             ("Type", |secret, _| c::text_at(secret, "/type", "")),
-            ("Data", |secret, _| json!(c::count(&secret["data"]).to_string())),
+            ("Data", |secret, _| json!(c::count(&secret["data"]))),
             AGE,
         ],
         "Service" => vec![
@@ -202,7 +203,8 @@ fn core(kind: &str) -> Vec<(&'static str, Cell)> {
             AGE,
             ("Selector*", |service, _| c::labels(&service["spec"]["selector"])),
         ],
-        // LimitRange, ServiceAccount.
+        "LimitRange" => vec![("Created At@", |o, _| c::text_at(o, "/metadata/creationTimestamp", ""))],
+        // ServiceAccount.
         _ => vec![AGE],
     }
 }
@@ -262,10 +264,17 @@ fn workloads(kind: &str) -> Vec<(&'static str, Cell)> {
             return vec![
                 ("Schedule", |o, _| c::text_at(o, "/spec/schedule", "")),
                 ("Timezone", |o, _| c::text_at(o, "/spec/timeZone", "<none>")),
-                ("Suspend?", |o, _| json!(o["spec"]["suspend"] == true)),
+                ("Suspend?", |o, _| json!(if o["spec"]["suspend"] == true { "True" } else { "False" })),
                 ("Active#", |o, _| json!(c::count(&o["status"]["active"]))),
                 ("Last Schedule", |o, now| c::since_or_none(&o["status"]["lastScheduleTime"], now)),
                 AGE,
+                ("Containers*", |o, _| {
+                    c::container_part(&o["spec"]["jobTemplate"]["spec"]["template"]["spec"], "name")
+                }),
+                ("Images*", |o, _| {
+                    c::container_part(&o["spec"]["jobTemplate"]["spec"]["template"]["spec"], "image")
+                }),
+                ("Selector*", |o, _| c::label_selector(&o["spec"]["jobTemplate"]["spec"]["selector"])),
             ];
         }
         "HorizontalPodAutoscaler" => {
@@ -293,7 +302,7 @@ fn workloads(kind: &str) -> Vec<(&'static str, Cell)> {
             ];
         }
         "ControllerRevision" => {
-            return vec![("Controller", n::owner), ("Revision#", |o, _| c::number_at(o, "/revision")), AGE];
+            return vec![("Controller", n::owner), ("Revision", |o, _| c::number_at(o, "/revision")), AGE];
         }
         _ => return vec![AGE],
     };
@@ -307,7 +316,7 @@ fn workloads(kind: &str) -> Vec<(&'static str, Cell)> {
 fn machinery(kind: &str) -> Vec<(&'static str, Cell)> {
     match kind {
         "ClusterRole" | "Role" => {
-            vec![("Created At", |o, _| c::text_at(o, "/metadata/creationTimestamp", ""))]
+            vec![("Created At@", |o, _| c::text_at(o, "/metadata/creationTimestamp", ""))]
         }
         "ClusterRoleBinding" | "RoleBinding" => vec![
             ("Role", n::role),
@@ -317,7 +326,7 @@ fn machinery(kind: &str) -> Vec<(&'static str, Cell)> {
             ("ServiceAccounts*", |o, _| n::subjects(o, "ServiceAccount")),
         ],
         "CustomResourceDefinition" => {
-            vec![("Created At", |o, _| c::text_at(o, "/metadata/creationTimestamp", ""))]
+            vec![("Created At@", |o, _| c::text_at(o, "/metadata/creationTimestamp", ""))]
         }
         "EndpointSlice" => vec![
             ("AddressType", |o, _| c::text_at(o, "/addressType", "")),
@@ -346,14 +355,14 @@ fn machinery(kind: &str) -> Vec<(&'static str, Cell)> {
             ("Value#", |o, _| c::number_at(o, "/value")),
             ("Global-Default?", |o, _| json!(o["globalDefault"] == true)),
             AGE,
-            ("PreemptionPolicy*", |o, _| c::text_at(o, "/preemptionPolicy", "")),
+            ("PreemptionPolicy", |o, _| c::text_at(o, "/preemptionPolicy", "")),
         ],
         "RuntimeClass" => vec![("Handler", |o, _| c::text_at(o, "/handler", "")), AGE],
         "StorageClass" => vec![
             ("Provisioner", |o, _| c::text_at(o, "/provisioner", "")),
             ("ReclaimPolicy", |o, _| c::text_at(o, "/reclaimPolicy", "Delete")),
             ("VolumeBindingMode", |o, _| c::text_at(o, "/volumeBindingMode", "Immediate")),
-            ("AllowVolumeExpansion?", |o, _| json!(o["allowVolumeExpansion"] == true)),
+            ("AllowVolumeExpansion", |o, _| json!(o["allowVolumeExpansion"] == true)),
             AGE,
         ],
         _ => vec![AGE],
