@@ -7,3 +7,4 @@ pub mod fuse;
 pub mod playing;
 pub mod programs;
 pub mod recording;
+pub mod world;

@@ -14,7 +14,7 @@ pub enum Act {
     Deploy,
     /// Create the Rollout with no Services beside it.
     DeployWithoutServices,
-    /// Create the Services.
+    /// Create the Services, and name the preview Service in the Rollout.
     CreateServices,
     /// Set the image to `example/app:N`.
     Image(u32),

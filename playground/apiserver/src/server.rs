@@ -127,6 +127,14 @@ impl ApiServer {
         Ok(())
     }
 
+    /// Puts objects in as they are, as from a backup: uids, generations, times and status included.
+    ///
+    /// # Errors
+    /// 400 for one that does not say what it is; those before it are in.
+    pub fn restore(&self, objects: impl IntoIterator<Item = Value>) -> Result<(), ApiError> {
+        objects.into_iter().try_for_each(|object| self.store().restore(object))
+    }
+
     /// The accepted writes after the one numbered `sequence` (0: all that are kept), oldest first.
     pub fn writes_since(&self, sequence: u64) -> Vec<Write> {
         self.store().writes_since(sequence)

@@ -30,9 +30,9 @@ mod custom;
 mod delete;
 mod list;
 mod namespaces;
-
 mod patch;
 mod pods;
+mod restore;
 mod reviews;
 mod scale;
 mod services;
@@ -162,7 +162,9 @@ impl Store {
         }
         let Some(resource) = self.registry.get(&target.group, &target.version, &target.plural).cloned()
         else {
-            let known = self.registry.iter().any(|r| r.group == target.group && r.version == target.version);
+            // Only the server of built-in groups answers with a Status; that of definitions knows no path.
+            let of = |r: &Resource| r.group == target.group && r.version == target.version && !r.custom;
+            let known = self.registry.iter().any(|resource| of(resource));
             return if known { Err(ApiError::no_such_path()) } else { Ok(Answer::no_such_path()) };
         };
         if !target.namespace.is_empty() && !resource.namespaced {

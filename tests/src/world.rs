@@ -1,0 +1,325 @@
+//! A whole cluster in virtual time: the embedded API server, simulated nodes and our controller on one paused clock.
+//!
+//! ```ignore
+//! let mut world = World::with_cluster(7).await;
+//! world.create(&rollout).await?;
+//! world.start_controller();
+//! world.rest().await;
+//! ```
+
+use std::{sync::Arc, time::Duration};
+
+use http::{Method, Request, header};
+use http_body_util::BodyExt;
+use jiff::{SignedDuration, Timestamp};
+use kube::client::Body;
+use serde_json::{Value, json};
+use tokio::{task::JoinHandle, time::sleep};
+use verdigris_controller::{Clock, Controller, Options, Ports, TokioClock, counters::Counters, rules::Rules};
+use verdigris_playground_apiserver::server::ApiServer;
+use verdigris_playground_cluster::{Cluster, Options as ClusterOptions};
+
+use crate::{facts::Snapshot, fuse::Fuse};
+
+/// Our CRD.
+pub const CRD: &str = include_str!("../../crds/yaml/rollouts.argoproj.io.yaml");
+
+/// The world is at rest when nothing was written for so long.
+const QUIET: Duration = Duration::from_millis(400);
+/// A world that is not at rest after so long never will be.
+const REST_MAX: Duration = Duration::from_secs(300);
+
+/// A cluster, and perhaps a controller in it.
+pub struct World {
+    server: ApiServer,
+    clock: TokioClock,
+    seed: u64,
+    cluster: Option<Cluster>,
+    controller: Option<Running>,
+}
+
+struct Running {
+    task: JoinHandle<()>,
+    counters: Arc<Counters>,
+}
+
+impl World {
+    /// An API server with our CRD. No pod ever starts in it.
+    ///
+    /// Ready pods are what ReplicaSets say they have: nobody counts them.
+    pub async fn new(seed: u64) -> Self {
+        Self::with_crd(seed, CRD, start_time()).await
+    }
+
+    /// An API server with our CRD, and a cluster around it whose pods start at once.
+    pub async fn with_cluster(seed: u64) -> Self {
+        let mut world = Self::new(seed).await;
+        world.start_cluster();
+        world
+    }
+
+    /// The world of a recording: its objects as they were, at the moment after its last one changed.
+    pub async fn restored(seed: u64, recorded: &Snapshot) -> Self {
+        let world = Self::with_crd(seed, CRD, last_time(recorded)).await;
+        let namespace = recorded.rollout["metadata"]["namespace"].as_str().unwrap_or("default").to_owned();
+        world.create_namespace(&namespace).await;
+        let objects = [&recorded.rollout].into_iter().chain(&recorded.replica_sets).chain(&recorded.services);
+        world.server.restore(objects.cloned()).expect("recorded objects say what they are");
+        world
+    }
+
+    /// An API server with another CRD for Rollouts, at another time.
+    pub async fn with_crd(seed: u64, crd: &str, now: Timestamp) -> Self {
+        let clock = TokioClock::starting_at(now);
+        let server = ApiServer::new(Arc::new(move || clock.now()), seed);
+        server.apply_crd(crd).expect("the CRD is served");
+        Self { server, clock, seed, cluster: None, controller: None }
+    }
+
+    /// Starts nodes and the controllers of a cluster.
+    pub fn start_cluster(&mut self) {
+        let clock = self.clock;
+        let options = ClusterOptions::pretended(Arc::new(move || clock.now()), self.seed);
+        self.cluster = Some(Cluster::start(self.server.client_named("cluster"), options));
+    }
+
+    /// The API server.
+    pub fn server(&self) -> &ApiServer {
+        &self.server
+    }
+
+    /// The time that everything in the world is stamped with.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// Starts our controller.
+    pub fn start_controller(&mut self) {
+        self.start(self.server.client_named("verdigris"), Rules::default());
+    }
+
+    /// Starts our controller with other rules: a mutant.
+    pub fn start_mutant(&mut self, rules: Rules) {
+        self.start(self.server.client_named("verdigris"), rules);
+    }
+
+    /// Starts our controller with a fuse in its line to the API server.
+    pub fn start_controller_with(&mut self, fuse: &Fuse) {
+        let client = kube::Client::new(fuse.protect(self.server.clone()), "default");
+        self.start(client, Rules::default());
+    }
+
+    fn start(&mut self, client: kube::Client, rules: Rules) {
+        self.kill_controller();
+        let ports = Ports { client, clock: Arc::new(self.clock), dice: fastrand::Rng::with_seed(self.seed) };
+        let controller = Controller::with_rules(ports, Options::default(), rules);
+        let counters = controller.counters();
+        let task = tokio::spawn(controller.run(std::future::pending()));
+        self.controller = Some(Running { task, counters });
+    }
+
+    /// Ends the controller where it stands, as a crash does.
+    pub fn kill_controller(&mut self) {
+        if let Some(running) = self.controller.take() {
+            running.task.abort();
+        }
+    }
+
+    /// What the running controller has counted.
+    ///
+    /// # Panics
+    /// If none runs.
+    pub fn counters(&self) -> &Counters {
+        &self.controller.as_ref().expect("a running controller").counters
+    }
+
+    /// Lets time pass until nothing is written any more.
+    ///
+    /// # Panics
+    /// If there are writes for ever.
+    pub async fn rest(&self) {
+        let began = tokio::time::Instant::now();
+        loop {
+            let before = self.writes();
+            sleep(QUIET).await;
+            if self.writes() == before {
+                return;
+            }
+            let newest: Vec<_> = self.server.writes_since(before).into_iter().take(12).collect();
+            assert!(began.elapsed() < REST_MAX, "no rest: {newest:#?}");
+        }
+    }
+
+    /// The same; and if the fuse blows meanwhile, the controller is dead, and another one is started.
+    pub async fn rest_or_restart(&mut self, fuse: &Fuse) {
+        let blew = tokio::select! { biased;
+            () = fuse.blown() => true,
+            () = self.rest() => false,
+        };
+        if blew && self.controller.is_some() {
+            self.start_controller();
+            self.rest().await;
+        }
+    }
+
+    /// Lets so many seconds pass.
+    pub async fn wait_seconds(&self, seconds: u64) {
+        sleep(Duration::from_secs(seconds)).await;
+    }
+
+    /// Lets so many milliseconds pass.
+    pub async fn wait_milliseconds(&self, milliseconds: u64) {
+        sleep(Duration::from_millis(milliseconds)).await;
+    }
+
+    /// How many writes the API server has accepted.
+    pub fn writes(&self) -> u64 {
+        self.server.write_count()
+    }
+
+    /// Creates a namespace.
+    pub async fn create_namespace(&self, name: &str) {
+        let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}});
+        self.create(&namespace).await.expect("a namespace");
+    }
+
+    /// Creates an object of a kind that scenarios use.
+    ///
+    /// # Errors
+    /// The `Status` with which the API server refuses.
+    pub async fn create(&self, object: &Value) -> Result<Value, Value> {
+        let namespace = object["metadata"]["namespace"].as_str().unwrap_or("default");
+        let path = match object["kind"].as_str() {
+            Some("Namespace") => "/api/v1/namespaces".to_owned(),
+            Some("Service") => format!("/api/v1/namespaces/{namespace}/services"),
+            Some("ConfigMap") => format!("/api/v1/namespaces/{namespace}/configmaps"),
+            Some("Rollout") => rollouts(namespace),
+            other => panic!("no scenario creates {other:?}"),
+        };
+        self.ask("POST", &path, "application/json", object).await
+    }
+
+    /// Merges `change` into the object at `path`.
+    ///
+    /// # Errors
+    /// The `Status` with which the API server refuses.
+    pub async fn merge(&self, path: &str, change: &Value) -> Result<Value, Value> {
+        self.ask("PATCH", path, "application/merge-patch+json", change).await
+    }
+
+    /// The Rollout of this name, as the API server has it.
+    ///
+    /// # Panics
+    /// If there is none.
+    pub async fn get_rollout(&self, namespace: &str, name: &str) -> Value {
+        self.get(&format!("{}/{name}", rollouts(namespace))).await
+    }
+
+    /// The Rollout, its ReplicaSets and its Services.
+    pub async fn snapshot(&self, namespace: &str, name: &str) -> Snapshot {
+        let list = |path: String, kind: &'static str| async move {
+            let mut items = self.get(&path).await["items"].as_array().cloned().unwrap_or_default();
+            for item in &mut items {
+                item["kind"] = kind.into();
+            }
+            items
+        };
+        Snapshot {
+            rollout: self.get_rollout(namespace, name).await,
+            replica_sets: list(format!("/apis/apps/v1/namespaces/{namespace}/replicasets"), "ReplicaSet")
+                .await,
+            services: list(format!("/api/v1/namespaces/{namespace}/services"), "Service").await,
+        }
+    }
+
+    /// Events about Rollouts, oldest first: `type reason object xN: text`.
+    pub async fn events(&self, namespace: &str) -> Vec<String> {
+        let events = self.get(&format!("/api/v1/namespaces/{namespace}/events")).await;
+        let about = |event: &&Value| event["involvedObject"]["kind"] == "Rollout";
+        let line = |event: &Value| {
+            let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+            format!(
+                "{} {} Rollout/{} x{}: {}",
+                text(&event["type"]),
+                text(&event["reason"]),
+                text(&event["involvedObject"]["name"]),
+                event["count"].as_i64().unwrap_or(1),
+                text(&event["message"]),
+            )
+        };
+        events["items"].as_array().into_iter().flatten().filter(about).map(line).collect()
+    }
+
+    /// Sends any request; gives the code and the body (a string if it is no JSON).
+    pub async fn request(
+        &self,
+        method: &str,
+        path: &str,
+        content_type: &str,
+        body: impl Into<Vec<u8>>,
+    ) -> (u16, Value) {
+        let request = Request::builder()
+            .method(Method::from_bytes(method.as_bytes()).expect("a method"))
+            .uri(path)
+            .header(header::CONTENT_TYPE, content_type)
+            .header(header::USER_AGENT, "scenario")
+            .body(Body::from(body.into()))
+            .expect("a request");
+        let answer = self.server.client_named("scenario").send(request).await.expect("an in-process answer");
+        let code = answer.status().as_u16();
+        let bytes = answer.into_body().collect().await.expect("a whole body").to_bytes();
+        let text = || Value::from(String::from_utf8_lossy(&bytes).into_owned());
+        (code, serde_json::from_slice(&bytes).unwrap_or_else(|_| text()))
+    }
+
+    async fn ask(&self, method: &str, path: &str, content_type: &str, body: &Value) -> Result<Value, Value> {
+        let (code, answer) = self.request(method, path, content_type, body.to_string()).await;
+        if code < 300 { Ok(answer) } else { Err(answer) }
+    }
+
+    async fn get(&self, path: &str) -> Value {
+        let (code, answer) = self.request("GET", path, "application/json", Vec::new()).await;
+        assert_eq!(code, 200, "GET {path}: {answer}");
+        answer
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        self.kill_controller();
+    }
+}
+
+fn rollouts(namespace: &str) -> String {
+    format!("/apis/argoproj.io/v1alpha1/namespaces/{namespace}/rollouts")
+}
+
+/// An ordinary morning.
+fn start_time() -> Timestamp {
+    "2026-11-21T08:00:00Z".parse().expect("a time")
+}
+
+/// The second after the last time that a recording speaks of; deadlines, which lie ahead, do not count.
+fn last_time(recorded: &Snapshot) -> Timestamp {
+    fn times<'a>(value: &'a Value, out: &mut Vec<&'a str>) {
+        match value {
+            Value::String(text) => out.push(text),
+            Value::Array(items) => items.iter().for_each(|item| times(item, out)),
+            Value::Object(fields) => {
+                fields
+                    .iter()
+                    .filter(|(key, _)| *key != "scale-down-deadline")
+                    .for_each(|(_, field)| times(field, out));
+            }
+            Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        }
+    }
+    let mut found = Vec::new();
+    times(&recorded.rollout, &mut found);
+    recorded.replica_sets.iter().for_each(|replica_set| times(replica_set, &mut found));
+    let newest = found.into_iter().filter_map(|text| text.parse::<Timestamp>().ok()).max();
+    newest
+        .unwrap_or_else(start_time)
+        .saturating_add(SignedDuration::from_secs(1))
+        .unwrap_or_else(|_| start_time())
+}

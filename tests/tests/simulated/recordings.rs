@@ -1,0 +1,152 @@
+//! The peer's recordings as a differential test: the same scenario on our controller, and taking over at each step.
+
+use std::collections::BTreeSet;
+
+use serde_json::json;
+use verdigris_tests::{
+    facts::{differences, in_versions},
+    recording::{Act, SCENARIOS, Scenario, services},
+    world::World,
+};
+
+/// Where ours differs on purpose: scenario and step (`*` for any), fact, and the row of `docs/compatibility.md` that
+/// gives the reason.
+const INTENDED: &[(&str, &str, &str)] = &[
+    ("*", "status.observedGeneration", "raises its generation"),
+    ("invalid/01-no-active-service", "condition.InvalidSpec", "InvalidSpec messages name field and value"),
+    ("invalid/01-no-active-service", "status.message", "InvalidSpec messages name field and value"),
+];
+
+/// Events that one of the two sends and the other does not, on purpose: the event's start, and the row.
+const INTENDED_EVENTS: &[(&str, &str)] = &[("Normal RolloutAddedToInformer", "RolloutAddedToInformer")];
+
+#[tokio::test(start_paused = true)]
+async fn playing_a_scenario_gives_what_the_peer_gave() {
+    let mut found = Vec::new();
+    for scenario in SCENARIOS {
+        let mut world = World::with_cluster(11).await;
+        world.create_namespace(scenario.name).await;
+        world.start_controller();
+        for (act, step) in scenario.acts {
+            perform(&world, scenario, *act).await;
+            world.rest().await;
+            let Some(step) = step else { continue };
+            let ours = world.snapshot(scenario.name, "app").await.facts();
+            let peers = scenario.recorded(step).expect("a recording").facts();
+            for (fact, peer, our) in differences(&peers, &ours) {
+                let intended = INTENDED.iter().any(|(place, name, _)| {
+                    (*place == "*" || *place == format!("{}/{step}", scenario.name)) && fact == *name
+                });
+                if !intended {
+                    found.push(format!("{}/{step}: {fact}: the peer {peer:?}, ours {our:?}", scenario.name));
+                }
+            }
+        }
+        let last = world.snapshot(scenario.name, "app").await;
+        let final_step = scenario.acts.iter().rev().find_map(|(_, step)| *step).expect("a step");
+        let peer_versions = scenario.recorded(final_step).expect("a recording").versions();
+        let peers: BTreeSet<String> = scenario
+            .recorded_events()
+            .expect("a recording")
+            .iter()
+            .map(|line| without_count(&in_versions(line, &peer_versions)))
+            .collect();
+        let ours: BTreeSet<String> = world
+            .events(scenario.name)
+            .await
+            .iter()
+            .map(|line| without_count(&in_versions(line, &last.versions())))
+            .collect();
+        for (line, who) in peers
+            .difference(&ours)
+            .map(|line| (line, "the peer"))
+            .chain(ours.difference(&peers).map(|line| (line, "ours")))
+        {
+            if !INTENDED_EVENTS.iter().any(|(start, _)| line.starts_with(start)) {
+                found.push(format!("{}: event only of {who}: {line}", scenario.name));
+            }
+        }
+    }
+    assert!(found.is_empty(), "{} differences without a reason:\n{}", found.len(), found.join("\n"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn taking_over_at_any_step_makes_no_replica_set_and_changes_no_selector() {
+    for scenario in SCENARIOS {
+        for step in scenario.acts.iter().filter_map(|(_, step)| *step) {
+            let recorded = scenario.recorded(step).expect("a recording");
+            let mut world = World::restored(13, &recorded).await;
+            let before = world.snapshot(scenario.name, "app").await;
+            world.start_controller();
+            world.rest().await;
+            let after = world.snapshot(scenario.name, "app").await;
+            let place = format!("{}/{step}", scenario.name);
+            assert_eq!(after.versions(), before.versions(), "{place}: ReplicaSets");
+            let selectors = |snapshot: &verdigris_tests::facts::Snapshot| -> Vec<_> {
+                snapshot.services.iter().map(|service| service["spec"]["selector"].clone()).collect()
+            };
+            assert_eq!(selectors(&after), selectors(&before), "{place}: selectors");
+            let phase =
+                |snapshot: &verdigris_tests::facts::Snapshot| snapshot.rollout["status"]["phase"].clone();
+            assert_eq!(phase(&after), phase(&before), "{place}: phase");
+        }
+    }
+}
+
+#[test]
+fn every_intended_difference_has_its_row() {
+    let document = include_str!("../../../docs/compatibility.md");
+    let rows = INTENDED.iter().map(|(_, _, row)| *row).chain(INTENDED_EVENTS.iter().map(|(_, row)| *row));
+    for row in rows {
+        assert!(document.contains(row), "docs/compatibility.md has no row that says {row:?}");
+    }
+}
+
+/// Does to the world what was done to the peer's.
+pub async fn perform(world: &World, scenario: &Scenario, act: Act) {
+    let path = format!("/apis/argoproj.io/v1alpha1/namespaces/{}/rollouts/app", scenario.name);
+    let status = format!("{path}/status");
+    let patch = |path: String, body: serde_json::Value| async move {
+        world.merge(&path, &body).await.unwrap_or_else(|answer| panic!("{act:?}: {answer}"));
+    };
+    match act {
+        Act::Deploy => {
+            create_services(world, scenario).await;
+            create_rollout(world, scenario).await;
+        }
+        Act::DeployWithoutServices => create_rollout(world, scenario).await,
+        Act::CreateServices => {
+            create_services(world, scenario).await;
+            patch(path, json!({"spec": {"strategy": {"blueGreen": {"previewService": "app-preview"}}}}))
+                .await;
+        }
+        Act::Image(number) => {
+            let mut rollout = scenario.rollout().expect("a recording");
+            rollout["spec"]["template"]["spec"]["containers"][0]["image"] =
+                format!("example/app:{number}").into();
+            patch(path, json!({"spec": {"template": rollout["spec"]["template"]}})).await;
+        }
+        Act::Promote => patch(status, json!({"status": {"pauseConditions": null}})).await,
+        Act::PromoteFull => patch(status, json!({"status": {"promoteFull": true}})).await,
+        Act::Abort => patch(status, json!({"status": {"abort": true}})).await,
+        Act::Retry => patch(status, json!({"status": {"abort": false}})).await,
+        Act::Wait(seconds) => world.wait_seconds(seconds).await,
+    }
+}
+
+async fn create_services(world: &World, scenario: &Scenario) {
+    for service in services(scenario.name) {
+        world.create(&service).await.expect("a Service");
+    }
+}
+
+async fn create_rollout(world: &World, scenario: &Scenario) {
+    world.create(&scenario.rollout().expect("a recording")).await.expect("the Rollout");
+}
+
+/// `Normal SwitchService Rollout/app x2: text` without `x2`.
+fn without_count(line: &str) -> String {
+    let Some((head, text)) = line.split_once(": ") else { return line.to_owned() };
+    let head = head.rsplit_once(" x").map_or(head, |(head, _)| head);
+    format!("{head}: {text}")
+}
