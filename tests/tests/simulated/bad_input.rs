@@ -546,7 +546,7 @@ fn requests()
             "/api/v1/namespaces/default/configmaps?resourceVersion=new",
             JSON,
             String::new(),
-            422,
+            400,
             &["resourceVersion", "new"],
         ),
         (

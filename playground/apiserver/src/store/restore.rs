@@ -23,7 +23,9 @@ impl Store {
         let (api_version, kind) = (text("apiVersion"), text("kind"));
         let (group, version) = api_version.rsplit_once('/').unwrap_or(("", &api_version));
         let resource = self.registry.by_kind(group, version, &kind).map(Arc::clone).ok_or_else(|| {
-            ApiError::bad_request(format!("no resource is served for kind {kind:?} in version {api_version:?}"))
+            ApiError::bad_request(format!(
+                "no resource is served for kind {kind:?} in version {api_version:?}"
+            ))
         })?;
         if metadata::text(&object, "name").is_empty() {
             return Err(ApiError::bad_request(format!("a {kind} without metadata.name")));
