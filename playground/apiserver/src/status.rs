@@ -195,6 +195,12 @@ impl ApiError {
         error
     }
 
+    /// 406 of custom resources, which words it in its own way.
+    pub fn custom_not_acceptable(served: &[&str]) -> Self {
+        let message = format!("only the following media types are accepted: {}", served.join(", "));
+        Self::plain(406, "NotAcceptable", message)
+    }
+
     /// 410: the event log no longer reaches back that far.
     pub fn expired(message: impl Into<String>) -> Self {
         Self::plain(410, "Expired", message)

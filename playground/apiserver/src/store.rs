@@ -170,7 +170,10 @@ impl Store {
         if !target.namespace.is_empty() && !resource.namespaced {
             return Err(ApiError::no_such_path());
         }
-        let form = negotiation::accepted(request)?;
+        let form = negotiation::accepted(request).map_err(|error| match error.code {
+            406 if resource.custom => ApiError::custom_not_acceptable(&negotiation::SERVED),
+            _ => error,
+        })?;
         let mut call = Call { request, resource, target, form, now, warnings: Vec::new() };
         let answer = if call.target.name.is_empty() {
             self.collection_step(&mut call)?

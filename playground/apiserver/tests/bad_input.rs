@@ -181,3 +181,122 @@ fn unknown_fields_are_refused_warned_of_or_dropped() {
     assert_eq!(made["colour"], Value::Null);
     assert_eq!(world.refused("POST", &format!("{CONFIG_MAPS}?fieldValidation=x"), body("c")).0, 422);
 }
+
+/// A value made of parts that mean something somewhere, put where they may not.
+fn any_value(dice: &mut fastrand::Rng, depth: u8) -> Value {
+    const WORDS: [&str; 16] = [
+        "a",
+        "",
+        "v1",
+        "apps/v1",
+        "ConfigMap",
+        "Pod",
+        "All",
+        "$patch",
+        "delete",
+        "f:data",
+        "FieldsV1",
+        "Update",
+        "2026-01-02T03:04:05Z",
+        "80",
+        "\u{0}",
+        "ä/%",
+    ];
+    const NAMES: [&str; 24] = [
+        "metadata",
+        "spec",
+        "status",
+        "data",
+        "name",
+        "namespace",
+        "labels",
+        "finalizers",
+        "ownerReferences",
+        "managedFields",
+        "fieldsV1",
+        "resourceVersion",
+        "uid",
+        "replicas",
+        "selector",
+        "template",
+        "containers",
+        "ports",
+        "kind",
+        "apiVersion",
+        "$patch",
+        "$retainKeys",
+        "$setElementOrder/containers",
+        "preconditions",
+    ];
+    match dice.u8(..if depth == 0 { 4 } else { 8 }) {
+        0 => Value::Null,
+        1 => json!(dice.i64(-2..3)),
+        2 => json!(dice.bool()),
+        3 => json!(WORDS[dice.usize(..WORDS.len())]),
+        4 => (0..dice.usize(..3)).map(|_| any_value(dice, depth - 1)).collect(),
+        _ => {
+            let fields = (0..dice.usize(..6))
+                .map(|_| (NAMES[dice.usize(..NAMES.len())].to_owned(), any_value(dice, depth - 1)));
+            Value::Object(fields.collect())
+        }
+    }
+}
+
+#[tokio::test]
+async fn whatever_comes_gets_an_answer_and_lists_still_work() {
+    const PATHS: [&str; 12] = [
+        "/api/v1/namespaces/default/configmaps",
+        "/api/v1/namespaces/default/configmaps/a",
+        "/api/v1/namespaces/default/pods",
+        "/api/v1/namespaces/default/pods/a",
+        "/api/v1/namespaces/default/pods/a/status",
+        "/api/v1/namespaces/default/pods/a/eviction",
+        "/api/v1/namespaces/default/pods/a/binding",
+        "/apis/apps/v1/namespaces/default/deployments",
+        "/apis/apps/v1/namespaces/default/deployments/a",
+        "/apis/apps/v1/namespaces/default/deployments/a/scale",
+        "/api/v1/namespaces/a",
+        "/apis/apiextensions.k8s.io/v1/customresourcedefinitions",
+    ];
+    const QUERIES: [&str; 6] = [
+        "",
+        "?dryRun=All",
+        "?fieldManager=m&force=true",
+        "?fieldManager=m",
+        "?fieldValidation=Strict",
+        "?limit=1",
+    ];
+    const MEDIA: [&str; 5] = [
+        "application/json",
+        "application/merge-patch+json",
+        "application/json-patch+json",
+        "application/strategic-merge-patch+json",
+        "application/apply-patch+yaml",
+    ];
+    let mut dice = fastrand::Rng::with_seed(5);
+    let world = World::new();
+    world.config_map("a", json!({"k": "v"}));
+    let template =
+        json!({"metadata": {"labels": {"a": "b"}}, "spec": {"containers": [{"name": "c", "image": "i"}]}});
+    world.ok("POST", PATHS[2], json!({"metadata": {"name": "a"}, "spec": template["spec"]}));
+    let spec = json!({"selector": {"matchLabels": {"a": "b"}}, "template": template});
+    world.ok("POST", PATHS[7], json!({"metadata": {"name": "a"}, "spec": spec}));
+    for _ in 0..3000 {
+        let method = ["GET", "POST", "PUT", "PATCH", "PATCH", "DELETE"][dice.usize(..6)];
+        let path = PATHS[dice.usize(..PATHS.len())];
+        let query = QUERIES[dice.usize(..QUERIES.len())];
+        let media = MEDIA[if method == "PATCH" { dice.usize(..5) } else { 0 }];
+        let mut body = any_value(&mut dice, 4);
+        if body.is_object() && dice.bool() {
+            // Near misses reach further than nonsense.
+            body["metadata"] = json!({"name": "a", "labels": any_value(&mut dice, 1)});
+        }
+        let asked = format!("{method} {path}{query} {media} {body}");
+        let headers = [("content-type", media)];
+        let (code, ..) = answer(&world, method, &format!("{path}{query}"), &headers, body.to_string()).await;
+        assert!((200..505).contains(&code), "{asked}: {code}");
+    }
+    for path in [PATHS[0], PATHS[2], PATHS[7]] {
+        assert!(world.ok("GET", path, Value::Null)["items"].is_array());
+    }
+}

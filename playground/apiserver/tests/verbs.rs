@@ -8,6 +8,8 @@
 
 use serde_json::{Value, json};
 
+use verdigris_playground_apiserver::write_log::Verb;
+
 use crate::common::{CONFIG_MAPS, World};
 
 mod common;
@@ -186,4 +188,26 @@ fn the_status_of_a_built_in_kind_has_its_own_path() {
     assert_eq!(patched["metadata"]["annotations"], json!({"a": "b"}));
     assert_eq!(patched["metadata"]["labels"], json!({"a": "b"}));
     assert_eq!(patched["spec"]["nodeName"], Value::Null);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_record_of_writes_tells_who_wrote_what_and_whether_it_changed_anything() {
+    let world = World::new();
+    let before = world.server.write_count();
+    let seen = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+    let noted = std::sync::Arc::clone(&seen);
+    world.server.observe(Box::new(move |write| {
+        let data = |kept: &Option<_>| kept.is_some();
+        noted.lock().unwrap().push((write.name.clone(), data(&write.before), data(&write.after)));
+    }));
+    world.config_map("a", json!({"k": "v"}));
+    world.ok("PATCH", &format!("{CONFIG_MAPS}/a"), json!({"data": {"k": "v"}}));
+    world.refused("POST", CONFIG_MAPS, json!({"metadata": {"name": "a"}}));
+    world.ok("DELETE", &format!("{CONFIG_MAPS}/a?dryRun=All"), Value::Null);
+    world.ok("DELETE", &format!("{CONFIG_MAPS}/a"), Value::Null);
+    let told: Vec<(Verb, bool)> =
+        world.server.writes_after(before).await.iter().map(|write| (write.verb, write.changed)).collect();
+    assert_eq!(told, [(Verb::Create, true), (Verb::Patch, false), (Verb::Delete, true)]);
+    let name = || "a".to_owned();
+    assert_eq!(*seen.lock().unwrap(), [(name(), false, true), (name(), true, true), (name(), true, true)]);
 }

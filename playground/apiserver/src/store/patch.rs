@@ -23,7 +23,10 @@ impl Store {
     pub(super) fn patch(&mut self, call: &mut Call<'_>) -> Result<Answer, ApiError> {
         let taken: &[&str] =
             if call.resource.custom { &[JSON, MERGE, APPLY] } else { &[JSON, MERGE, STRATEGIC, APPLY] };
-        let form = content_type(call.request, taken).map_err(|_| ApiError::unknown_patch_type())?.to_owned();
+        // For built-in kinds the real server refuses before it looks, and says less.
+        let form = content_type(call.request, taken)
+            .map_err(|error| if call.resource.custom { error } else { ApiError::unknown_patch_type() })?
+            .to_owned();
         let options = WriteOptions::parse(&call.request.query, "PatchOptions", form == APPLY)?;
         let patch = patch_body(call, &form)?;
         if form == APPLY {
