@@ -121,7 +121,8 @@ impl DeleteOptions {
         } else {
             crate::negotiation::content_type(request, &crate::negotiation::SERVED)?;
             serde_json::from_slice(&request.body).map_err(|error| {
-                ApiError::bad_request(format!("couldn't get version/kind; json parse error: {error}"))
+                let why = crate::store::json_fault(&request.body, &error);
+                ApiError::bad_request(format!("couldn't get version/kind; json parse error: {why}"))
             })?
         };
         Self::from_value(&from_body)

@@ -66,10 +66,10 @@ impl Path {
             rest => ("", rest.to_vec()),
         };
         let (plural, name, subresource) = match rest.as_slice() {
-            [plural] => (*plural, "", ""),
-            [plural, name] => (*plural, *name, ""),
-            [plural, name, subresource] => (*plural, *name, *subresource),
-            _ => return Self::Other(path.to_owned()),
+            [plural] => (*plural, "", String::new()),
+            // What is below an object may itself have parts; no such subresource is served.
+            [plural, name, parts @ ..] => (*plural, *name, parts.join("/")),
+            [] => return Self::Other(path.to_owned()),
         };
         Self::Resource(Target {
             group: group.to_owned(),
@@ -77,7 +77,7 @@ impl Path {
             plural: plural.to_owned(),
             namespace: namespace.to_owned(),
             name: name.to_owned(),
-            subresource: subresource.to_owned(),
+            subresource,
         })
     }
 }
@@ -105,6 +105,6 @@ mod tests {
         );
         assert_eq!(Path::parse("/apis/apps/v1/"), Path::GroupVersion("apps".into(), "v1".into()));
         assert_eq!(Path::parse("/version"), Path::Other("/version".into()));
-        assert!(matches!(Path::parse("/api/v1/a/b/c/d/e/f"), Path::Other(_)));
+        assert_eq!(target("/api/v1/pods/a/proxy/b"), ["", "v1", "pods", "", "a", "proxy/b"]);
     }
 }

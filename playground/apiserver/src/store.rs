@@ -38,6 +38,7 @@ mod scale;
 mod services;
 mod update;
 
+pub(crate) use body::json_fault;
 pub(crate) use namespaces::INITIAL as INITIAL_NAMESPACES;
 
 /// All objects, all that happened to them lately, and the rules.

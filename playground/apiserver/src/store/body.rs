@@ -12,6 +12,9 @@ use crate::{
     status::{ApiError, GroupResource},
 };
 
+/// The media types that bodies of built-in kinds come in. Protocol buffers have been read by now.
+const TAKEN: [&str; 3] = ["application/json", "application/yaml", "application/vnd.kubernetes.protobuf"];
+
 /// How to word what is wrong with an object's shape: a body is refused with 400, what a patch has made of
 /// an object with 422.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,7 +25,8 @@ pub(super) enum Source {
 
 /// The object in the body of a create or an update, pruned, defaulted and tidied.
 pub(super) fn object(call: &mut Call<'_>, unknown: UnknownFields) -> Result<Value, ApiError> {
-    let media = content_type(call.request, &SERVED)?;
+    let taken: &[&str] = if call.resource.custom { &SERVED } else { &TAKEN };
+    let media = content_type(call.request, taken)?;
     let mut object = parsed(call, media == "application/yaml")?;
     check_kind(&call.resource, &object)?;
     shaped(call, &mut object, unknown, Source::Body)?;
@@ -70,11 +74,17 @@ pub(super) fn parse(body: &[u8], yaml: bool) -> Result<Value, String> {
     serde_json::from_str(text).or_else(|_| serde_saphyr::from_str(text)).map_err(|error| error.to_string())
 }
 
-fn json_fault(body: &[u8], error: &serde_json::Error) -> String {
-    if body.is_empty() || error.is_eof() {
-        return "unexpected end of JSON input".to_owned();
+/// What is wrong with text that is no JSON, in the real server's words where they are simple to find.
+pub(crate) fn json_fault(body: &[u8], error: &serde_json::Error) -> String {
+    let first = body.iter().find(|byte| !byte.is_ascii_whitespace()).copied();
+    match first {
+        None => "unexpected end of JSON input".to_owned(),
+        Some(_) if error.is_eof() => "unexpected end of JSON input".to_owned(),
+        Some(byte) if !(byte.is_ascii_digit() || b"{[\"-tfn".contains(&byte)) => {
+            format!("invalid character {:?} looking for beginning of value", char::from(byte))
+        }
+        Some(_) => error.to_string(),
     }
-    error.to_string()
 }
 
 fn check_kind(resource: &Resource, object: &Value) -> Result<(), ApiError> {
