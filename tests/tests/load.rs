@@ -65,6 +65,10 @@ fn changed_replica_set(write: &Write) -> Option<&str> {
 async fn switch_under_load(name: &str, rules: Rules) -> anyhow::Result<LoadReport> {
     let playing = Playing::start(name, rules).await?;
     playing.deploy("v1").await?;
+    // Healthy is what the API says; the proxy is programmed a little later. What counts begins with its first answer.
+    let first = playing.load()?;
+    answers(&first, "v1").await?;
+    first.stop().await;
     let load = playing.load()?;
     answers(&load, "v1").await?;
     playing.update("v2").await?;

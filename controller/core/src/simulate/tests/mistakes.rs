@@ -161,18 +161,23 @@ fn another_mistake_replaces_the_message() {
 
 #[test]
 fn fields_without_effect_are_named() {
-    let mut cluster = shop(&json!({"previewReplicaCount": 1, "antiAffinity": {}}));
-    with(&mut cluster, r#"{"rollbackWindow": {"revisions": 1}, "newerThanUs": true}"#);
+    let mut cluster = shop(&json!({"previewReplicaCount": 1, "antiAffinity": {}, "maxUnavailable": "50%"}));
+    with(
+        &mut cluster,
+        r#"{"rollbackWindow": {"revisions": 1}, "analysis": {"successfulRunHistoryLimit": 1}, "newerThanUs": true}"#,
+    );
     cluster.wait(5);
     let (_, reason, message) = cluster.condition(keys::NOT_HONOURED).expect("a condition");
     assert_eq!(reason, "NotHonoured");
-    for field in ["previewReplicaCount", "antiAffinity", "spec.rollbackWindow", "spec.newerThanUs"] {
+    let wanted =
+        ["previewReplicaCount", "antiAffinity", "maxUnavailable", "spec.rollbackWindow", "spec.analysis"];
+    for field in wanted.into_iter().chain(["spec.newerThanUs"]) {
         assert!(message.contains(field), "{message}");
     }
     with(
         &mut cluster,
-        r#"{"rollbackWindow": null, "newerThanUs": null, "strategy": {"blueGreen":
-            {"previewReplicaCount": null, "antiAffinity": null}}}"#,
+        r#"{"rollbackWindow": null, "analysis": null, "newerThanUs": null, "strategy": {"blueGreen":
+            {"previewReplicaCount": null, "antiAffinity": null, "maxUnavailable": null}}}"#,
     );
     cluster.wait(1);
     assert_eq!(cluster.condition(keys::NOT_HONOURED), None);
