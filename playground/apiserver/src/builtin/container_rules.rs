@@ -16,18 +16,7 @@ pub(super) fn container<'a>(
     volumes: &BTreeSet<&str>,
     seen: &mut BTreeSet<&'a str>,
 ) -> Vec<FieldError> {
-    let mut faults = Vec::new();
-    let name = text(container, "name");
-    let name_path = format!("{path}.name");
-    if name.is_empty() {
-        faults.push(FieldError::required(name_path, ""));
-    } else {
-        let name_faults = names::dns_label_faults(name);
-        faults.extend(name_faults.into_iter().map(|fault| FieldError::invalid(&*name_path, name, fault)));
-        if !seen.insert(name) {
-            faults.push(FieldError::duplicate(name_path, name));
-        }
-    }
+    let mut faults = label_name_faults(container, path, seen);
     let image = text(container, "image");
     if image.is_empty() {
         faults.push(FieldError::required(format!("{path}.image"), ""));
@@ -214,4 +203,23 @@ fn read(amount: &Value) -> Option<quantity::Quantity> {
         Value::Number(number) => quantity::parse(&number.to_string()).ok(),
         _ => None,
     }
+}
+
+/// What is wrong with the `name` of an item (a container, a volume), which must be a label that no item before it has.
+pub(super) fn label_name_faults<'a>(
+    item: &'a Value,
+    path: &str,
+    seen: &mut BTreeSet<&'a str>,
+) -> Vec<FieldError> {
+    let name = text(item, "name");
+    let name_path = format!("{path}.name");
+    if name.is_empty() {
+        return vec![FieldError::required(name_path, "")];
+    }
+    let faults = names::dns_label_faults(name).into_iter();
+    let mut faults: Vec<_> = faults.map(|fault| FieldError::invalid(&*name_path, name, fault)).collect();
+    if !seen.insert(name) {
+        faults.push(FieldError::duplicate(name_path, name));
+    }
+    faults
 }

@@ -74,17 +74,7 @@ fn volumes<'a>(spec: &'a Value, path: &str) -> (BTreeSet<&'a str>, Vec<FieldErro
     let mut seen = BTreeSet::new();
     let mut faults = Vec::new();
     for (path, volume) in items(spec, "volumes", path) {
-        let name = text(volume, "name");
-        let name_path = format!("{path}.name");
-        if name.is_empty() {
-            faults.push(FieldError::required(name_path, ""));
-        } else {
-            let name_faults = names::dns_label_faults(name);
-            faults.extend(name_faults.into_iter().map(|fault| FieldError::invalid(&*name_path, name, fault)));
-            if !seen.insert(name) {
-                faults.push(FieldError::duplicate(name_path, name));
-            }
-        }
+        faults.extend(container_rules::label_name_faults(volume, &path, &mut seen));
         // The first source counts, in the order in which the API declares them; the rest is too much.
         let sources = SOURCES.iter().filter(|source| !volume[**source].is_null());
         faults.extend(sources.skip(1).map(|source| {

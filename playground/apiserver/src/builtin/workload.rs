@@ -103,11 +103,7 @@ pub(super) fn stateful_set() -> Strategy {
         },
         prepare_create: |object, _| fresh_status(object, "io.k8s.api.apps.v1.StatefulSetStatus"),
         validate_create: selector_and_template_faults,
-        validate_update: |new, old| {
-            let mut faults = selector_and_template_faults(new);
-            faults.extend(immutable(new, old, "spec.selector"));
-            faults
-        },
+        validate_update: selector_kept_faults,
         ..workload()
     }
 }
@@ -125,11 +121,7 @@ pub(super) fn daemon_set() -> Strategy {
         },
         prepare_create: |object, _| fresh_status(object, "io.k8s.api.apps.v1.DaemonSetStatus"),
         validate_create: selector_and_template_faults,
-        validate_update: |new, old| {
-            let mut faults = selector_and_template_faults(new);
-            faults.extend(immutable(new, old, "spec.selector"));
-            faults
-        },
+        validate_update: selector_kept_faults,
         ..workload()
     }
 }
@@ -320,6 +312,13 @@ fn replica_set_faults(object: &Value) -> Vec<FieldError> {
     faults.extend(not_negative(spec, "minReadySeconds", "spec"));
     // The API says deployment of both.
     faults.extend(selector_and_template(spec, "deployment"));
+    faults
+}
+
+/// What is wrong with a workload whose selector may not change.
+fn selector_kept_faults(new: &Value, old: &Value) -> Vec<FieldError> {
+    let mut faults = selector_and_template_faults(new);
+    faults.extend(immutable(new, old, "spec.selector"));
     faults
 }
 
