@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::resource::{Registry, Resource};
 
 /// The Kubernetes version whose types are served, as `/version` tells it.
-pub const VERSION: &str = "v1.33.0";
+pub const VERSION: &str = "v1.36.3";
 
 /// What can be done with most resources.
 const VERBS: [&str; 8] = ["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"];
@@ -64,7 +64,7 @@ impl Aggregated {
 #[must_use]
 pub fn version() -> Value {
     json!({
-        "major": "1", "minor": "33", "gitVersion": VERSION, "gitCommit": "", "gitTreeState": "clean",
+        "major": "1", "minor": "36", "gitVersion": VERSION, "gitCommit": "", "gitTreeState": "clean",
         "buildDate": "1970-01-01T00:00:00Z", "goVersion": "", "compiler": "rustc", "platform": "playground",
     })
 }

@@ -73,7 +73,7 @@ async fn descriptions_are_found_through_their_index() {
 #[tokio::test]
 async fn version_and_health_answer() {
     let world = World::new();
-    assert_eq!(get(&world, "/version", "*/*").await.2["gitVersion"], "v1.33.0");
+    assert_eq!(get(&world, "/version", "*/*").await.2["gitVersion"], "v1.36.3");
     for path in ["/healthz", "/livez", "/readyz"] {
         assert_eq!(get(&world, path, "*/*").await.0, 200, "{path}");
     }

@@ -237,7 +237,7 @@ fn update(
     if slice.ports.as_deref().unwrap_or_default() != ports {
         patch["ports"] = json!(ports);
     }
-    if slice.endpoints != endpoints {
+    if slice.endpoints.as_deref().unwrap_or_default() != endpoints {
         patch["endpoints"] = json!(endpoints);
     }
     let labels = labels(service);

@@ -36,7 +36,7 @@ pub(super) fn backends(port: &ServicePort, slices: &[Arc<EndpointSlice>]) -> Vec
             .filter(|one| one.protocol.as_deref().unwrap_or("TCP") == "TCP")
             .find_map(|one| u16::try_from(one.port?).ok());
         let Some(number) = number else { continue };
-        for endpoint in &slice.endpoints {
+        for endpoint in slice.endpoints.iter().flatten() {
             let addresses = endpoint.addresses.iter().filter_map(|address| address.parse().ok());
             let backends = addresses.map(|address: Ipv4Addr| (address, number));
             let conditions = endpoint.conditions.clone().unwrap_or_default();
