@@ -3,7 +3,7 @@
 use super::metadata::linked_into;
 
 /// Crate, and the crates of ours that it may be built from.
-const ARROWS: [(&str, &[&str]); 8] = [
+const ARROWS: [(&str, &[&str]); 9] = [
     ("verdigris-crds", &[]),
     ("verdigris-core", &["verdigris-crds"]),
     ("verdigris-controller", &["verdigris-core", "verdigris-crds"]),
@@ -19,6 +19,20 @@ const ARROWS: [(&str, &[&str]); 8] = [
             "verdigris-crds",
             "verdigris-dashboard",
             "verdigris-kubectl-plugin",
+            "verdigris-playground-apiserver",
+            "verdigris-playground-cluster",
+        ],
+    ),
+    (
+        "verdigris-conformance",
+        &[
+            "verdigris-control-plane",
+            "verdigris-controller",
+            "verdigris-core",
+            "verdigris-crds",
+            "verdigris-dashboard",
+            "verdigris-kubectl-plugin",
+            "verdigris-playground",
             "verdigris-playground-apiserver",
             "verdigris-playground-cluster",
         ],
