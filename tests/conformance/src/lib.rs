@@ -2,5 +2,22 @@
 //!
 //! [`server::Server`] is one of the two, behind TLS on loopback with a kubeconfig of its own, so that any client can be
 //! pointed at it.
+//!
+//! # Exchanges
+//! `exchanges/TOPIC/*.http` hold requests with the answers that a real Kubernetes 1.36.3 gave: the status code, the headers
+//! that clients read, and the body, after [normalising](normal). Each file is a little story of its own, [played](player) in a
+//! fresh namespace. [`exchange`] says how to write one.
+//!
+//! ```text
+//!  exchanges/*.http ─ parse ─▶ player ─▶ wire ─▶ a server
+//!         ▲                      │ answers, normalised
+//!         └── example `record` ──┴──▶ difference, for the tests
+//! ```
 
+pub mod difference;
+pub mod exchange;
+pub mod normal;
+pub mod player;
 pub mod server;
+pub mod stories;
+pub mod wire;

@@ -18,6 +18,8 @@ use verdigris_playground::tls::Identity;
 use verdigris_playground_apiserver::{http_server::Listening, server::ApiServer};
 use verdigris_playground_cluster::{Cluster, Options as ClusterOptions};
 
+use crate::wire::Wire;
+
 /// Names a kubeconfig of a real API server that runs already; it is used instead of starting one. It gets what the tests
 /// send, so it must be one to throw away.
 pub const RUNNING: &str = "VERDIGRIS_REAL_KUBECONFIG";
@@ -46,6 +48,7 @@ pub struct Server {
     token: String,
     kubeconfig: PathBuf,
     client: kube::Client,
+    wire: Wire,
     _running: Running,
 }
 
@@ -112,6 +115,11 @@ impl Server {
         self.client.clone()
     }
 
+    /// Plain HTTP to it.
+    pub fn wire(&self) -> &Wire {
+        &self.wire
+    }
+
     async fn over(
         name: &'static str,
         kubeconfig: &Path,
@@ -128,6 +136,7 @@ impl Server {
             url: config.cluster_url.to_string().trim_end_matches('/').to_owned(),
             token: token.to_owned(),
             kubeconfig: kubeconfig.to_owned(),
+            wire: Wire::new(&config)?,
             client: kube::Client::try_from(config).context("making a client")?,
             _running: running,
         })

@@ -49,7 +49,10 @@ fn endpoints_say_ready_serving_and_terminating() {
     let slice = only_slice(&changes(&service(json!({})), &pods, &[], || "x".into()));
     let seen: Vec<[bool; 3]> = slice.endpoints.iter().flatten().map(conditions).collect();
     assert_eq!(seen, [[true, true, false], [false, false, false], [false, true, true]]);
-    assert_eq!(slice.endpoints.as_ref().unwrap()[0].target_ref.as_ref().unwrap().uid.as_deref(), Some("uid-a"));
+    assert_eq!(
+        slice.endpoints.as_ref().unwrap()[0].target_ref.as_ref().unwrap().uid.as_deref(),
+        Some("uid-a")
+    );
     assert_eq!(slice.metadata.labels.as_ref().unwrap()[SERVICE_NAME], "web");
     assert_eq!(slice.metadata.labels.as_ref().unwrap()["team"], "a");
 
