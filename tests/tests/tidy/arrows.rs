@@ -3,7 +3,7 @@
 use super::metadata::linked_into;
 
 /// Crate, and the crates of ours that it may be built from.
-const ARROWS: [(&str, &[&str]); 9] = [
+const ARROWS: [(&str, &[&str]); 10] = [
     ("verdigris-crds", &[]),
     ("verdigris-core", &["verdigris-crds"]),
     ("verdigris-controller", &["verdigris-core", "verdigris-crds"]),
@@ -11,6 +11,7 @@ const ARROWS: [(&str, &[&str]); 9] = [
     ("verdigris-kubectl-plugin", &["verdigris-core", "verdigris-crds", "verdigris-dashboard"]),
     ("verdigris-playground-apiserver", &[]),
     ("verdigris-playground-cluster", &[]),
+    ("verdigris-control-plane", &[]),
     (
         "verdigris-playground",
         &[
