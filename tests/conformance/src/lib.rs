@@ -18,6 +18,7 @@ pub mod difference;
 pub mod exchange;
 pub mod normal;
 pub mod player;
+pub mod random;
 pub mod server;
 pub mod stories;
 pub mod wire;
