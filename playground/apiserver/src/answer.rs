@@ -20,6 +20,31 @@ pub enum Answer {
     Whole(Whole),
     /// A stream of events.
     Watch(Box<WatchAnswer>),
+    /// What only a pod's kubelet knows.
+    Kubelet(Box<KubeletCall>),
+}
+
+/// What a kubelet is to be asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KubeletCall {
+    /// Where it listens: host and port.
+    pub address: (String, u16),
+    /// The path with its query.
+    pub path_and_query: String,
+    /// What comes of it.
+    pub asks: Asks,
+}
+
+/// What comes of asking a kubelet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Asks {
+    /// The log of a container of this pod.
+    Log {
+        /// The pod's name.
+        pod: String,
+    },
+    /// A connection on which something else than HTTP is spoken.
+    Upgrade,
 }
 
 /// A whole answer.

@@ -14,7 +14,7 @@ use tokio::{
 };
 use tower::Service;
 
-use crate::{answer::Answer, server::ApiServer, service::plain_response, status::ApiError};
+use crate::{answer::Answer, kubelet::Stopped, server::ApiServer, service::plain_response, status::ApiError};
 
 /// How long connections may take to finish what they are sending when the server stops.
 const STOP_TIMEOUT: Duration = Duration::from_millis(500);
@@ -108,10 +108,12 @@ async fn converse<S>(
     authorization: Arc<str>,
     mut stopped: watch::Receiver<bool>,
 ) where
-    S: AsyncRead + AsyncWrite + Unpin + Send,
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let answer = service_fn(move |request: Request<Incoming>| {
+    let stopping = Stopped(stopped.clone());
+    let answer = service_fn(move |mut request: Request<Incoming>| {
         let (mut server, authorization) = (server.clone(), Arc::clone(&authorization));
+        request.extensions_mut().insert(stopping.clone());
         async move {
             if may(&request, &authorization) {
                 server.call(request).await
@@ -123,7 +125,8 @@ async fn converse<S>(
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
-        .serve_connection(TokioIo::new(stream), answer);
+        .serve_connection(TokioIo::new(stream), answer)
+        .with_upgrades();
     let mut connection = pin!(connection);
     tokio::select! {
         biased;

@@ -48,7 +48,8 @@
 //! # Not here
 //! Answers are JSON or YAML, never protocol buffers or CBOR. There is no admission by webhook, no quota, no
 //! RBAC (roles are plain data), no aggregation, no conversion between versions beyond `apiVersion`, no `/watch/`
-//! paths, and none of a kubelet's subresources (`log`, `exec`, `portforward`): they answer 404.
+//! paths, and no `proxy` to pods, Services and nodes: they answer 404. Logs, commands and ports of pods are asked of the
+//! pod's kubelet, wherever its Node says that it listens; without a socket they answer 501.
 
 pub mod answer;
 mod base64;
@@ -60,6 +61,7 @@ mod documents;
 pub mod field_error;
 pub mod fields;
 pub mod http_server;
+mod kubelet;
 pub mod metadata;
 pub mod names;
 pub mod negotiation;

@@ -101,7 +101,9 @@ impl ApiServer {
         let request = Request { method, path: path.to_owned(), query: Query::parse(query), headers, body };
         match self.step(&request) {
             Answer::Whole(whole) => read_whole(&whole),
-            Answer::Watch(_) => Err(ApiError::bad_request("a watch is not a whole answer")),
+            Answer::Watch(_) | Answer::Kubelet(_) => {
+                Err(ApiError::bad_request("a stream is not a whole answer"))
+            }
         }
     }
 

@@ -21,7 +21,7 @@ use tokio::{
 
 use crate::{
     answer::{Answer, WatchAnswer, Whole},
-    protobuf,
+    kubelet, protobuf,
     request::{Query, Request},
     server::ApiServer,
     status::ApiError,
@@ -62,16 +62,16 @@ impl ApiServer {
         B: http_body::Body<Data = Bytes> + Send + 'static,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
-        let (head, body) = request.into_parts();
+        let (mut head, body) = request.into_parts();
         let body = match Limited::new(body, BODY_BYTES_MAX).collect().await {
             Ok(body) => body.to_bytes(),
             Err(error) => return plain_response(Answer::error(&refused_body(&*error))),
         };
         let mut request = Request {
-            method: head.method,
+            method: head.method.clone(),
             path: head.uri.path().to_owned(),
             query: Query::parse(head.uri.query().unwrap_or_default()),
-            headers: head.headers,
+            headers: std::mem::take(&mut head.headers),
             body,
         };
         if let Err(error) = protobuf::to_json(&mut request) {
@@ -80,6 +80,10 @@ impl ApiServer {
         match self.step(&request) {
             Answer::Whole(answer) => whole(answer),
             Answer::Watch(answer) => self.stream(*answer),
+            Answer::Kubelet(call) => {
+                head.headers = request.headers;
+                kubelet::ask(&call, head).await
+            }
         }
     }
 
@@ -157,11 +161,13 @@ fn refused_body(error: &(dyn std::error::Error + 'static)) -> ApiError {
     }
 }
 
-/// An answer that is no watch; of a watch, an error that says so.
+/// An answer that is no stream; of a stream, an error that says so.
 pub(crate) fn plain_response(answer: Answer) -> Response<ResponseBody> {
     match answer {
         Answer::Whole(answer) => whole(answer),
-        Answer::Watch(_) => plain_response(Answer::error(&ApiError::internal("a watch where none can be"))),
+        Answer::Watch(_) | Answer::Kubelet(_) => {
+            plain_response(Answer::error(&ApiError::internal("a stream where none can be")))
+        }
     }
 }
 
@@ -169,7 +175,9 @@ fn whole(answer: Whole) -> Response<ResponseBody> {
     let mut response = Response::new(Full::new(answer.body).boxed_unsync());
     *response.status_mut() = http::StatusCode::from_u16(answer.code).unwrap_or_default();
     let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(answer.content_type));
+    if !answer.content_type.is_empty() {
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(answer.content_type));
+    }
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache, private"));
     for warning in answer.warnings {
         let quoted = warning.replace('\\', "\\\\").replace('"', "\\\"");

@@ -243,6 +243,20 @@ impl ApiError {
         error
     }
 
+    /// An error that a kubelet answered with, about a part of a pod.
+    pub fn strange_answer(code: u16, of: GroupResource<'_>, name: &str) -> Self {
+        let (reason, message) = match code {
+            404 => ("NotFound", "the server could not find the requested resource".to_owned()),
+            422 => ("Invalid", "the server rejected our request due to an error in our request".to_owned()),
+            503 => ("ServiceUnavailable", "the server is currently unable to handle the request".to_owned()),
+            _ => {
+                let message = "but did not return more information";
+                ("", format!("the server responded with the status code {code} {message}"))
+            }
+        };
+        Self::about(code, reason, of, name, format!("{message} ( {of} {name})"))
+    }
+
     /// 429: not now. `retry_after_secs` 0 leaves the hint out.
     pub fn too_many_requests(message: impl Into<String>, retry_after_secs: u32) -> Self {
         let mut error = Self::plain(429, "TooManyRequests", message);

@@ -28,6 +28,7 @@ mod commit;
 mod create;
 mod custom;
 mod delete;
+mod kubelet;
 mod list;
 mod namespaces;
 mod patch;
@@ -170,6 +171,9 @@ impl Store {
         };
         if !target.namespace.is_empty() && !resource.namespaced {
             return Err(ApiError::no_such_path());
+        }
+        if let Some(part) = kubelet::Part::of(&resource, &target) {
+            return self.kubelet_step(request, &resource, &target, part);
         }
         let form = negotiation::accepted(request).map_err(|error| match error.code {
             406 if resource.custom => ApiError::custom_not_acceptable(&negotiation::SERVED),

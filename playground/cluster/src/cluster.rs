@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use kube::Client;
+use tracing::warn;
 
 use crate::{
     deployment, endpoint_slice, garbage,
@@ -10,6 +11,7 @@ use crate::{
     kubelet::{
         self, PodNetwork, Timing,
         host::{PodHost, Pretence},
+        server::Door,
         sockets::Sockets,
     },
     namespace_defaults, node,
@@ -37,6 +39,8 @@ pub struct Options {
     pub root_certificate: String,
     /// The service proxy, if there is to be one. It opens sockets.
     pub proxy: Option<proxy::Options>,
+    /// Whether the nodes serve the API of a kubelet (logs, exec, port-forward). It opens a socket.
+    pub kubelet_api: bool,
 }
 
 impl Options {
@@ -52,13 +56,20 @@ impl Options {
             timing: Timing::default(),
             root_certificate: String::new(),
             proxy: Some(proxy::Options::default()),
+            kubelet_api: true,
         }
     }
 
     /// A cluster without sockets and heartbeats, for simulations under a paused clock.
     #[must_use]
     pub fn pretended(clock: Clock, seed: u64) -> Self {
-        Self { pod_host: Arc::new(Pretence), heartbeat: None, proxy: None, ..Self::with_sockets(clock, seed) }
+        Self {
+            pod_host: Arc::new(Pretence),
+            heartbeat: None,
+            proxy: None,
+            kubelet_api: false,
+            ..Self::with_sockets(clock, seed)
+        }
     }
 }
 
@@ -91,16 +102,19 @@ impl Cluster {
 
     fn start_on(hub: Arc<Hub>, options: Options) -> Self {
         scheduler::start(&hub);
-        let nodes = node::names(options.nodes.clamp(1, kubelet::NODES_MAX));
+        let door = if options.kubelet_api { open_door() } else { None };
+        let kubelet_api = door.as_ref().map(Door::address);
+        let nodes = node::places(options.nodes.clamp(1, kubelet::NODES_MAX), kubelet_api);
         node::start(&hub, &nodes, options.heartbeat);
         let network = PodNetwork::default();
         kubelet::start(
             &hub,
             kubelet::Options {
-                nodes,
+                nodes: nodes.into_iter().map(|node| (node.name, node.address)).collect(),
                 host: options.pod_host,
                 timing: options.timing,
                 network: network.clone(),
+                door,
             },
         );
         let proxy = options.proxy.map(|proxy| proxy::start(&hub, network.clone(), proxy));
@@ -124,6 +138,13 @@ impl Cluster {
     pub fn hub(&self) -> &Arc<Hub> {
         &self.hub
     }
+}
+
+/// A cluster without it is still worth having.
+fn open_door() -> Option<Door> {
+    Door::open()
+        .inspect_err(|error| warn!(%error, "the nodes will not answer logs, exec and port-forward"))
+        .ok()
 }
 
 impl Drop for Cluster {

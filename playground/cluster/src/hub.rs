@@ -103,6 +103,12 @@ impl Hub {
         (self.clock)()
     }
 
+    /// What tells the wall time.
+    #[must_use]
+    pub fn clock(&self) -> Clock {
+        self.clock.clone()
+    }
+
     /// Dice of their own for one purpose.
     #[must_use]
     pub fn dice(&self, purpose: &str) -> Dice {

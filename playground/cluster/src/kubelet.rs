@@ -28,13 +28,17 @@ mod container;
 mod environment;
 pub mod host;
 mod image;
+mod log;
 mod network;
 mod probe;
+pub mod server;
+mod shown;
 pub mod sockets;
 mod status;
 mod stop;
 
 pub use container::Timing;
+pub use log::Output;
 pub use network::{NODES_MAX, PodNetwork};
 
 use app::app;
@@ -42,11 +46,13 @@ use container::{ContainerRun, State, Surroundings};
 use environment::{Environment, Sources};
 use host::PodHost;
 use network::Lease;
+use server::Door;
+use shown::Shown;
 use stop::Termination;
 
 const COMPONENT: &str = "kubelet";
+
 /// What the nodes need.
-#[derive(Clone)]
 pub struct Options {
     /// The nodes' names and their own addresses, in order.
     pub nodes: Vec<(String, String)>,
@@ -56,6 +62,8 @@ pub struct Options {
     pub timing: Timing,
     /// The pods' network, to be shared with the service proxy.
     pub network: PodNetwork,
+    /// Where the kubelets' API is to be served, if it is.
+    pub door: Option<Door>,
 }
 
 /// One pod on its node.
@@ -74,17 +82,21 @@ struct Kubelet {
     options: Options,
     queue: Arc<Queue<ObjectKey>>,
     runs: Mutex<BTreeMap<ObjectKey, PodRun>>,
+    /// What the server may see of the pods.
+    shown: Shown,
     /// Pods that wait for a ConfigMap or a Secret.
     waiting: Mutex<BTreeSet<ObjectKey>>,
 }
 
 /// Starts the kubelets of the nodes in `options`.
-pub fn start(hub: &Arc<Hub>, options: Options) {
+pub fn start(hub: &Arc<Hub>, mut options: Options) {
+    let door = options.door.take();
     let kubelet = Arc::new(Kubelet {
         hub: hub.clone(),
         options,
         queue: Arc::new(Queue::default()),
         runs: Mutex::default(),
+        shown: Shown::default(),
         waiting: Mutex::default(),
     });
     // Weak, because the caches live as long as the hub, and the processes must end before.
@@ -99,6 +111,9 @@ pub fn start(hub: &Arc<Hub>, options: Options) {
     });
     kubelet.retry_on_change(hub.config_maps());
     kubelet.retry_on_change(hub.secrets());
+    if let Some(door) = door {
+        hub.spawn(server::serve(kubelet.clone(), door));
+    }
     let hub = hub.clone();
     hub.clone().spawn(async move {
         hub.pods().synced().await;
@@ -136,6 +151,7 @@ impl Kubelet {
         let run = lock(&self.runs).remove(key);
         let Some(pod) = self.hub.pods().get(key) else {
             lock(&self.waiting).remove(key);
+            self.shown.forget(key);
             return Ok(None);
         };
         // A pod of the same name but another uid is another pod: the old one's run ends by being dropped.
@@ -161,6 +177,7 @@ impl Kubelet {
         match outcome {
             Ok(None) => Ok(None),
             Ok(Some(look_again)) => {
+                self.shown.show(key, &run);
                 lock(&self.runs).insert(key.clone(), run);
                 Ok(look_again)
             }
@@ -237,15 +254,17 @@ impl Kubelet {
         lock(&self.waiting).insert(key.clone());
         let environment = self.environment(pod, run, container).await;
         let healthy = state.healthy();
-        let start = |environment: &Environment| {
+        let start = |environment: &Environment, output: Output| {
             let app = app(pod, container, environment, healthy);
             let (queue, key) = (self.queue.clone(), key.clone());
-            self.options.host.start(app, Arc::new(move || queue.add(key.clone())))
+            self.options.host.start(app, output, Arc::new(move || queue.add(key.clone())))
         };
+        let output = |log| Output::new(log, self.hub.clock());
         let surroundings = Surroundings {
             timing: self.options.timing,
             pod_id: &status::pod_id(pod),
             environment: &environment,
+            output: &output,
             start: &start,
         };
         let mut notes = Vec::new();

@@ -1,6 +1,6 @@
 //! The simulated nodes: they register themselves and tell that they are alive.
 
-use std::{sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use kube::{
     api::{Patch, PatchParams, PostParams},
@@ -19,42 +19,76 @@ use crate::{
 
 /// How many seconds a Lease stands without being renewed, as kubelets set it.
 const LEASE_SECONDS: u32 = 40;
-/// Where a kubelet would listen; nothing does here.
+/// Where a kubelet would listen, if none of ours does.
 const KUBELET_PORT: u16 = 10250;
+/// What API servers must know of a kubelet: that it takes WebSockets as kubectl sends them.
+const FEATURES: [&str; 1] = ["ExtendWebSocketsToKubelet"];
 const LEASE_NAMESPACE: &str = "kube-node-lease";
 const REGISTER_RETRY: Duration = Duration::from_secs(1);
 
-/// The names and addresses of `count` nodes: `node-1` at 10.20.0.1, and so on.
+/// A node's name, and where it is reached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Its name, `node-1` and so on.
+    pub name: String,
+    /// Its own address.
+    pub address: String,
+    /// The name that the address goes by. API servers take it before the address.
+    pub hostname: String,
+    /// Where its kubelet listens.
+    pub port: u16,
+}
+
+/// The places of `count` nodes. Where the kubelets' API is served, all of them are there; else they are at 10.20.0.1
+/// and so on, where nothing is.
 #[must_use]
-pub fn names(count: usize) -> Vec<(String, String)> {
-    (1..=count).map(|number| (format!("node-{number}"), format!("10.20.0.{number}"))).collect()
+pub fn places(count: usize, kubelet_api: Option<SocketAddr>) -> Vec<Place> {
+    let place = |number| {
+        let name = format!("node-{number}");
+        match kubelet_api {
+            Some(api) => Place {
+                name,
+                address: api.ip().to_string(),
+                hostname: "localhost".to_owned(),
+                port: api.port(),
+            },
+            None => Place {
+                hostname: name.clone(),
+                name,
+                address: format!("10.20.0.{number}"),
+                port: KUBELET_PORT,
+            },
+        }
+    };
+    (1..=count).map(place).collect()
 }
 
 /// Registers the nodes and keeps their Leases alive. Without a `heartbeat` they are reported ready once and their
 /// Leases are left alone, so that a simulation can come to rest.
-pub fn start(hub: &Arc<Hub>, nodes: &[(String, String)], heartbeat: Option<Duration>) {
-    for (index, (name, address)) in nodes.iter().enumerate() {
-        let (hub, name, address) = (hub.clone(), name.clone(), address.clone());
+pub fn start(hub: &Arc<Hub>, nodes: &[Place], heartbeat: Option<Duration>) {
+    for (index, place) in nodes.iter().enumerate() {
+        let (hub, place) = (hub.clone(), place.clone());
         hub.clone().spawn(async move {
             hub.nodes().synced().await;
-            while let Err(error) = register(&hub, &name, &address, index).await {
+            while let Err(error) = register(&hub, &place, index).await {
                 let cause = std::error::Error::source(&error).map(ToString::to_string);
                 warn!(%error, cause, "node not registered");
                 tokio::time::sleep(REGISTER_RETRY).await;
             }
             if let Some(period) = heartbeat {
-                beat(&hub, &name, &address, index, period).await;
+                beat(&hub, &place, index, period).await;
             }
         });
     }
 }
 
 /// Creates the node if it is not there, and reports it ready if it is not.
-async fn register(hub: &Hub, name: &str, address: &str, index: usize) -> Result<(), PassError> {
+async fn register(hub: &Hub, place: &Place, index: usize) -> Result<(), PassError> {
+    let name = place.name.as_str();
     let key = ObjectKey::new("", name);
     let doing = || format!("registering node {name}");
     if hub.nodes().get(&key).is_none() {
-        match hub.nodes().create("", &node(name, index)).await {
+        match hub.nodes().create("", &node(place, index)).await {
             Err(error) if has_code(&error, 409) => hub.nodes().refresh(&key).await,
             result => drop(result.during(doing)?),
         }
@@ -68,7 +102,7 @@ async fn register(hub: &Hub, name: &str, address: &str, index: usize) -> Result<
         .find(|condition| condition.type_ == "Ready" && condition.status == "True")
         .and_then(|condition| condition.last_transition_time.clone());
     let since = was_ready.map_or(hub.now(), |since| since.0);
-    let wanted = status(name, address, &stamp(since), &stamp(hub.now()));
+    let wanted = status(place, &stamp(since), &stamp(hub.now()));
     if let Some(patch) = difference(&current, &wanted) {
         hub.nodes().patch_status(&key, uid_of(&node.metadata), patch).await.during(doing)?;
     }
@@ -76,17 +110,17 @@ async fn register(hub: &Hub, name: &str, address: &str, index: usize) -> Result<
 }
 
 /// Renews the Lease every period, and the node's own report about every five minutes.
-async fn beat(hub: &Hub, name: &str, address: &str, index: usize, period: Duration) {
+async fn beat(hub: &Hub, place: &Place, index: usize, period: Duration) {
     const REPORT_EVERY: Duration = Duration::from_secs(300);
     let mut ticks = tokio::time::interval(period);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut reported = tokio::time::Instant::now();
     loop {
         ticks.tick().await;
-        let mut beaten = renew(hub, name).await;
+        let mut beaten = renew(hub, &place.name).await;
         if beaten.is_ok() && reported.elapsed() >= REPORT_EVERY {
             reported = tokio::time::Instant::now();
-            beaten = register(hub, name, address, index).await;
+            beaten = register(hub, place, index).await;
         }
         if let Err(error) = beaten {
             let cause = std::error::Error::source(&error).map(ToString::to_string);
@@ -132,7 +166,8 @@ async fn renew(hub: &Hub, name: &str) -> Result<(), PassError> {
     Ok(())
 }
 
-fn node(name: &str, index: usize) -> Value {
+fn node(place: &Place, index: usize) -> Value {
+    let name = &place.name;
     json!({
         "apiVersion": "v1",
         "kind": "Node",
@@ -142,7 +177,7 @@ fn node(name: &str, index: usize) -> Value {
             "kubernetes.io/arch": architecture(),
         }},
         "spec": {"podCIDR": PodNetwork::block(index), "podCIDRs": [PodNetwork::block(index)]},
-        "status": {"daemonEndpoints": {"kubeletEndpoint": {"Port": KUBELET_PORT}}},
+        "status": {"daemonEndpoints": {"kubeletEndpoint": {"Port": place.port}}},
     })
 }
 
@@ -150,17 +185,19 @@ fn architecture() -> &'static str {
     if cfg!(target_arch = "aarch64") { "arm64" } else { "amd64" }
 }
 
-fn status(name: &str, address: &str, since: &str, now: &str) -> Value {
+fn status(place: &Place, since: &str, now: &str) -> Value {
+    let Place { name, address, hostname, port } = place;
     let condition = |kind: &str, status: &str, reason: &str, message: &str| {
         json!({"type": kind, "status": status, "reason": reason, "message": message,
                "lastTransitionTime": since, "lastHeartbeatTime": now})
     };
     let capacity = json!({"cpu": "16", "memory": "64Gi", "ephemeral-storage": "100Gi", "pods": "4094"});
     json!({
-        "daemonEndpoints": {"kubeletEndpoint": {"Port": KUBELET_PORT}},
+        "daemonEndpoints": {"kubeletEndpoint": {"Port": port}},
+        "declaredFeatures": FEATURES,
         "capacity": capacity,
         "allocatable": capacity,
-        "addresses": [{"type": "InternalIP", "address": address}, {"type": "Hostname", "address": name}],
+        "addresses": [{"type": "InternalIP", "address": address}, {"type": "Hostname", "address": hostname}],
         "conditions": [
             condition("MemoryPressure", "False", "KubeletHasSufficientMemory", "kubelet has sufficient memory available"),
             condition("DiskPressure", "False", "KubeletHasNoDiskPressure", "kubelet has no disk pressure"),

@@ -94,10 +94,23 @@ const NETWORKING: (&str, &str) = ("networking.k8s.io", "v1");
 const POLICY: (&str, &str) = ("policy", "v1");
 const RBAC: (&str, &str) = ("rbac.authorization.k8s.io", "v1");
 
-const POD_SUBRESOURCES: [Subresource; 2] = [
+const POD_SUBRESOURCES: [Subresource; 6] = [
+    Subresource { name: "attach", group: "", version: "v1", kind: "PodAttachOptions", verbs: &CONNECT },
     Subresource { name: "binding", group: "", version: "v1", kind: "Binding", verbs: &["create"] },
     Subresource { name: "eviction", group: "policy", version: "v1", kind: "Eviction", verbs: &["create"] },
+    Subresource { name: "exec", group: "", version: "v1", kind: "PodExecOptions", verbs: &CONNECT },
+    Subresource { name: "log", group: "", version: "v1", kind: "Pod", verbs: &["get"] },
+    Subresource {
+        name: "portforward",
+        group: "",
+        version: "v1",
+        kind: "PodPortForwardOptions",
+        verbs: &CONNECT,
+    },
 ];
+
+/// A GET where a browser asks, a POST where a program does.
+const CONNECT: [&str; 2] = ["create", "get"];
 
 /// All built-in kinds.
 pub(super) fn table() -> Vec<Kind> {

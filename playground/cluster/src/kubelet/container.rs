@@ -1,6 +1,6 @@
 //! One container's life: waiting, running, crashing, stopping.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::Container;
@@ -9,6 +9,7 @@ use super::{
     environment::Environment,
     host::Process,
     image::{Behaviour, behaviour},
+    log::{Log, Output},
     probe::Readiness,
 };
 use crate::events::Note;
@@ -80,6 +81,12 @@ pub(super) struct ContainerRun {
     pub(super) restarts: i32,
     pull_failures: u32,
     restartable: bool,
+    /// Of the last run.
+    pub(super) log: Option<Arc<Log>>,
+    /// Of the run before.
+    pub(super) previous_log: Option<Arc<Log>>,
+    /// Of the last run.
+    pub(super) environment: Arc<Environment>,
 }
 
 /// What a container needs from its surroundings to go on.
@@ -88,8 +95,10 @@ pub(super) struct Surroundings<'a> {
     /// Of the pod, for messages: `name_namespace(uid)`.
     pub(super) pod_id: &'a str,
     pub(super) environment: &'a Result<Environment, String>,
+    /// Makes the place where a process writes to this log.
+    pub(super) output: &'a dyn Fn(Arc<Log>) -> Output,
     /// Starts the process with this environment.
-    pub(super) start: &'a dyn Fn(&Environment) -> std::io::Result<Box<dyn Process>>,
+    pub(super) start: &'a dyn Fn(&Environment, Output) -> std::io::Result<Box<dyn Process>>,
 }
 
 impl ContainerRun {
@@ -104,6 +113,9 @@ impl ContainerRun {
             restarts: 0,
             pull_failures: 0,
             restartable: restart_policy != "Never",
+            log: None,
+            previous_log: None,
+            environment: Arc::default(),
         }
     }
 
@@ -193,18 +205,29 @@ impl ContainerRun {
                 return Ok(());
             }
         };
+        let log = Arc::new(Log::default());
+        let output = (surroundings.output)(log.clone());
         if self.behaviour == Behaviour::Crashes {
             notes.push(Note::normal("Created", format!("Created container: {}", self.name)));
             notes.push(Note::normal("Started", format!("Started container {}", self.name)));
+            output.line(&format!("image {} is broken: exit code 1", self.image));
+            log.end();
+            self.begin(log, environment);
             self.crash(now, surroundings, notes);
             return Ok(());
         }
-        let process = (surroundings.start)(environment)?;
+        let process = (surroundings.start)(environment, output)?;
+        self.begin(log, environment);
         notes.push(Note::normal("Created", format!("Created container: {}", self.name)));
         notes.push(Note::normal("Started", format!("Started container {}", self.name)));
         let readiness = Readiness::new(container.readiness_probe.as_ref(), now);
         self.state = State::Running { since: now, process, readiness };
         Ok(())
+    }
+
+    fn begin(&mut self, log: Arc<Log>, environment: &Environment) {
+        self.previous_log = self.log.replace(log);
+        self.environment = Arc::new(environment.clone());
     }
 
     /// The process exits at once. The first time it is started again soon, then after ever longer rests.
@@ -247,6 +270,7 @@ impl ContainerRun {
     /// Ends the process, if one runs.
     pub(super) fn end(&mut self) {
         self.state = State::Ended;
+        self.log.iter().for_each(|log| log.end());
     }
 
     pub(super) fn process(&self) -> Option<&dyn Process> {
@@ -260,6 +284,13 @@ impl ContainerRun {
 /// `at` plus `wait`.
 pub(super) fn after(at: Timestamp, wait: Duration) -> Timestamp {
     SignedDuration::try_from(wait).ok().and_then(|wait| at.checked_add(wait).ok()).unwrap_or(Timestamp::MAX)
+}
+
+impl Drop for ContainerRun {
+    /// Whoever follows the log of a container that is gone has read it all.
+    fn drop(&mut self) {
+        self.log.iter().for_each(|log| log.end());
+    }
 }
 
 #[cfg(test)]

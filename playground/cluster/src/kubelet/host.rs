@@ -5,6 +5,8 @@ use std::{
     time::Duration,
 };
 
+use super::log::Output;
+
 /// The process that a container runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct App {
@@ -20,6 +22,17 @@ pub struct App {
     pub ports: Vec<u16>,
     /// Whether it answers well; else with status 500.
     pub healthy: bool,
+}
+
+impl App {
+    /// What it writes when it starts.
+    #[must_use]
+    pub fn greeting(&self) -> String {
+        let ports: Vec<String> = self.ports.iter().map(ToString::to_string).collect();
+        let ports =
+            if ports.is_empty() { "no port".to_owned() } else { format!("port {}", ports.join(", ")) };
+        format!("{} runs as {}, on {ports}", self.image, self.pod)
+    }
 }
 
 /// What a readiness probe asks.
@@ -48,11 +61,11 @@ pub type Probing<'a> = Pin<Box<dyn Future<Output = Result<(), String>> + Send + 
 
 /// Starts processes.
 pub trait PodHost: Send + Sync {
-    /// Starts `app`.
+    /// Starts `app`, which writes to `output`.
     ///
     /// # Errors
     /// The system's, if a listener cannot be opened.
-    fn start(&self, app: App, when_drained: WhenDrained) -> io::Result<Box<dyn Process>>;
+    fn start(&self, app: App, output: Output, when_drained: WhenDrained) -> io::Result<Box<dyn Process>>;
 }
 
 /// A process. Dropping it kills it: connections that are open then break.
@@ -75,7 +88,8 @@ pub trait Process: Send + Sync + Debug {
 pub struct Pretence;
 
 impl PodHost for Pretence {
-    fn start(&self, app: App, _when_drained: WhenDrained) -> io::Result<Box<dyn Process>> {
+    fn start(&self, app: App, output: Output, _when_drained: WhenDrained) -> io::Result<Box<dyn Process>> {
+        output.line(&app.greeting());
         Ok(Box::new(Pretended { app }))
     }
 }

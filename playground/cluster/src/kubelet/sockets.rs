@@ -26,10 +26,14 @@ use tokio::{
     net::{TcpListener, TcpStream},
     sync::watch,
     task::{AbortHandle, JoinSet},
+    time::Instant,
 };
 use tracing::debug;
 
-use super::host::{App, Check, PodHost, Probing, Process, WhenDrained};
+use super::{
+    host::{App, Check, PodHost, Probing, Process, WhenDrained},
+    log::Output,
+};
 
 /// The longest that `/sleep/N` delays an answer.
 const SLEEP_MAX: Duration = Duration::from_secs(60);
@@ -39,11 +43,13 @@ const SLEEP_MAX: Duration = Duration::from_secs(60);
 pub struct Sockets;
 
 impl PodHost for Sockets {
-    fn start(&self, app: App, when_drained: WhenDrained) -> io::Result<Box<dyn Process>> {
+    fn start(&self, app: App, output: Output, when_drained: WhenDrained) -> io::Result<Box<dyn Process>> {
+        let greeting = app.greeting();
         let shared = Arc::new(Shared {
             stage: watch::Sender::new(Stage::Serving),
             serving: AtomicUsize::new(app.ports.len()),
             app,
+            output,
             when_drained,
         });
         let mut server = Server { shared: shared.clone(), listeners: BTreeMap::new(), tasks: Vec::new() };
@@ -54,6 +60,7 @@ impl PodHost for Sockets {
             let listener = TcpListener::from_std(listener)?;
             server.tasks.push(tokio::spawn(serve(listener, shared.clone())).abort_handle());
         }
+        shared.output.line(&greeting);
         Ok(Box::new(server))
     }
 }
@@ -70,6 +77,7 @@ enum Stage {
 
 struct Shared {
     app: App,
+    output: Output,
     stage: watch::Sender<Stage>,
     /// Listeners that are open or still have connections.
     serving: AtomicUsize,
@@ -219,6 +227,7 @@ async fn respond(
     shared: Arc<Shared>,
     request: Request<Incoming>,
 ) -> Result<Response<Full<Bytes>>, Infallible> {
+    let asked = Instant::now();
     if let Some(milliseconds) = request.uri().path().strip_prefix("/sleep/").and_then(|n| n.parse().ok()) {
         tokio::time::sleep(Duration::from_millis(milliseconds).min(SLEEP_MAX)).await;
     }
@@ -241,5 +250,14 @@ async fn respond(
     if shared.draining() {
         headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
+    let agent = request.headers().get(header::USER_AGENT).and_then(|agent| agent.to_str().ok());
+    shared.output.line(&format!(
+        "{} {} {} {}ms \"{}\"",
+        request.method(),
+        request.uri(),
+        response.status().as_u16(),
+        asked.elapsed().as_millis(),
+        agent.unwrap_or("-")
+    ));
     Ok(response)
 }

@@ -25,7 +25,8 @@ impl Life {
 
     /// Goes on at each moment that is due, until `end`; gives what it was in after each step.
     fn until(&mut self, end: Timestamp, environment: &Result<Environment, String>) -> Vec<String> {
-        let start = |_: &Environment| {
+        let output = |log| Output::new(log, Arc::new(|| at(0)));
+        let start = |_: &Environment, output: Output| {
             let app = App {
                 welcome: String::new(),
                 pod: String::new(),
@@ -34,10 +35,15 @@ impl Life {
                 ports: vec![8080],
                 healthy: true,
             };
-            Pretence.start(app, Arc::new(|| {}))
+            Pretence.start(app, output, Arc::new(|| {}))
         };
-        let surroundings =
-            Surroundings { timing: Timing::default(), pod_id: "web_here(1)", environment, start: &start };
+        let surroundings = Surroundings {
+            timing: Timing::default(),
+            pod_id: "web_here(1)",
+            environment,
+            output: &output,
+            start: &start,
+        };
         let mut seen = Vec::new();
         while let Some(due) = self.run.due().filter(|due| *due <= end) {
             let mut notes = Vec::new();
