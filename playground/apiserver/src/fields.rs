@@ -5,7 +5,7 @@
 //! go, unless somebody else owns them. Creates, updates and other patches own what they change.
 
 use jiff::Timestamp;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::{
     metadata,
@@ -13,6 +13,7 @@ use crate::{
     status::{ApiError, Cause},
 };
 
+mod go;
 pub mod managers;
 pub mod set;
 pub mod typed;
@@ -114,11 +115,10 @@ pub fn apply(write: Write<'_>, live: &Value, wanted: &Value, force: bool) -> Res
     for owned in managers.values_mut() {
         owned.fields = owned.fields.difference(&change.touched).difference(&change.removed);
     }
-    let same = last.as_ref().is_some_and(|last| last.fields == wanted_fields) && change.touched.is_empty();
-    let time = match last {
-        Some(last) if same && change.removed.is_empty() => last.time,
-        _ => managers::time_text(write.now),
-    };
+    // Whoever applies what is there already comes to own it, but at no time.
+    let same = !live.is_null() && change.touched.is_empty() && change.removed.is_empty();
+    let time =
+        if same { last.map(|last| last.time).unwrap_or_default() } else { managers::time_text(write.now) };
     let owned = Owned { fields: wanted_fields, time, api_version: write.resource.api_version() };
     managers.insert(manager, owned);
     set_managed(&mut object, &managers);
@@ -135,10 +135,18 @@ struct Change {
 impl Change {
     fn between(write: Write<'_>, old: &Value, new: &Value) -> Self {
         let schema = Some(&*write.resource.schema);
-        let typed = !write.resource.custom;
-        let added = typed::added(old, new, schema, typed);
-        if old.is_null() {
-            return Self { touched: ownable(write, added), removed: FieldSet::default() };
+        let nothing;
+        let old = if old.is_null() {
+            // An object of a built-in type has its structs before anything is in them.
+            nothing = if write.resource.custom { json!({}) } else { write.resource.schema.zero() };
+            &nothing
+        } else {
+            old
+        };
+        let mut added = typed::added(old, new, schema);
+        if !write.resource.custom {
+            // Built-in types write `null` only where there always is something.
+            added = added.difference(&typed::nulls(new, schema));
         }
         let removed = typed::fields_of(old, schema).difference(&typed::fields_of(new, schema));
         let touched = added.union(&typed::modified(old, new, schema));
@@ -150,7 +158,16 @@ impl Change {
 fn ownable(write: Write<'_>, set: FieldSet) -> FieldSet {
     let mut set = match write.subresource {
         "status" if write.resource.custom => set.below(&["f:status"]),
-        "status" => set.below(&["f:status", "f:metadata"]),
+        "status" => {
+            let mut set = set.below(&["f:status", "f:metadata"]);
+            if let Some(metadata) = set.children.get_mut("f:metadata") {
+                let kept = write.resource.strategy.status_keeps;
+                metadata
+                    .children
+                    .retain(|step, _| !kept.iter().any(|field| step.strip_prefix("f:") == Some(field)));
+            }
+            set
+        }
         _ if write.resource.status_subresource => set.without(&["f:status"]),
         _ => set,
     };

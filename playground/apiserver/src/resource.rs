@@ -121,6 +121,8 @@ pub struct Strategy {
     pub create_on_update: bool,
     /// Whether a PUT without a resourceVersion overwrites whatever is there.
     pub unconditional_update: bool,
+    /// Fields of the metadata that a write of `/status` leaves as they are. (Others it may change along.)
+    pub status_keeps: &'static [&'static str],
     /// Whether a delete is graceful, as a pod's is.
     pub graceful_delete: bool,
 }
@@ -177,6 +179,7 @@ impl Default for Strategy {
             status_on_create: false,
             create_on_update: false,
             unconditional_update: true,
+            status_keeps: &[],
             graceful_delete: false,
         }
     }

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use serde_json::Value;
 
-use super::rules::{immutable, items, one_of, text};
+use super::rules::{fill, immutable, items, one_of, text};
 use crate::field_error::FieldError;
 use crate::names;
 use crate::resource::{GenerationRule, Strategy};
@@ -22,6 +22,10 @@ pub(super) fn endpoints() -> Strategy {
 
 pub(super) fn slice() -> Strategy {
     Strategy {
+        default: |slice| {
+            fill(slice, "endpoints", Value::Null);
+            fill(slice, "ports", Value::Null);
+        },
         validate_create: slice_faults,
         validate_update: |new, old| {
             // Addresses are not held against a type that may not be.
@@ -56,7 +60,8 @@ fn slice_faults(object: &Value) -> Vec<FieldError> {
     }
     let kinds = ["FQDN", "IPv4", "IPv6"];
     if !kind.is_empty() && !kinds.contains(&kind) {
-        faults.push(FieldError::not_supported("addressType", kind, &kinds));
+        // Addresses are not held against a type that may not be.
+        return vec![FieldError::not_supported("addressType", kind, &kinds)];
     }
     let endpoints = object["endpoints"].as_array().map_or(0, Vec::len);
     if endpoints > ENDPOINTS_MAX {

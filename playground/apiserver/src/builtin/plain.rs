@@ -40,8 +40,6 @@ pub(super) fn event() -> Strategy {
     ];
     Strategy {
         default: |event| {
-            fill(event, "reportingComponent", "");
-            fill(event, "reportingInstance", "");
             for time in ["eventTime", "firstTimestamp", "lastTimestamp"] {
                 fill(event, time, Value::Null);
             }
@@ -66,7 +64,10 @@ pub(super) fn event() -> Strategy {
 
 pub(super) fn persistent_volume() -> Strategy {
     Strategy {
-        prepare_create: |volume, _| fresh_status(volume, "io.k8s.api.core.v1.PersistentVolumeStatus"),
+        prepare_create: |volume, _| {
+            fresh_status(volume, "io.k8s.api.core.v1.PersistentVolumeStatus");
+            protect(volume, "kubernetes.io/pv-protection");
+        },
         prepare_update: |new, old, _| keep_status(new, old),
         ..Strategy::default()
     }
@@ -74,7 +75,10 @@ pub(super) fn persistent_volume() -> Strategy {
 
 pub(super) fn persistent_volume_claim() -> Strategy {
     Strategy {
-        prepare_create: |claim, _| fresh_status(claim, "io.k8s.api.core.v1.PersistentVolumeClaimStatus"),
+        prepare_create: |claim, _| {
+            fresh_status(claim, "io.k8s.api.core.v1.PersistentVolumeClaimStatus");
+            protect(claim, "kubernetes.io/pvc-protection");
+        },
         validate_create: |claim| {
             let mut faults = Vec::new();
             if claim["spec"]["accessModes"].as_array().is_none_or(Vec::is_empty) {
@@ -87,6 +91,17 @@ pub(super) fn persistent_volume_claim() -> Strategy {
             faults
         },
         ..persistent_volume()
+    }
+}
+
+/// Keeps storage from going while it is used: what takes the finalizer off is a controller.
+fn protect(object: &mut Value, finalizer: &str) {
+    let Some(metadata) = object_at(object, "metadata") else { return };
+    match metadata.entry("finalizers").or_insert_with(|| json!([])) {
+        Value::Array(finalizers) if !finalizers.iter().any(|found| found == finalizer) => {
+            finalizers.push(json!(finalizer));
+        }
+        _ => {}
     }
 }
 

@@ -39,6 +39,7 @@ pub(super) fn strategy() -> Strategy {
         },
         generation: GenerationRule::Spec,
         selectable_fields: &SELECTABLE_FIELDS,
+        status_keeps: &["ownerReferences"],
         graceful_delete: true,
         ..Strategy::default()
     }

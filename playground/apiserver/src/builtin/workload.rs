@@ -38,6 +38,7 @@ pub(super) fn deployment() -> Strategy {
             faults.extend(immutable(new, old, "spec.selector"));
             faults
         },
+        status_keeps: &["labels"],
         ..workload()
     }
 }
@@ -108,9 +109,24 @@ pub(super) fn stateful_set() -> Strategy {
     }
 }
 
+/// Where a DaemonSet counts the changes of its template.
+const TEMPLATE_GENERATION: &str = "deprecated.daemonset.template.generation";
+
+fn set_template_generation(object: &mut Value, generation: i64) {
+    if let Some(metadata) = object_at(object, "metadata")
+        && !metadata.get("annotations").is_some_and(Value::is_object)
+    {
+        metadata.insert("annotations".to_owned(), json!({}));
+    }
+    object["metadata"]["annotations"][TEMPLATE_GENERATION] = json!(generation.to_string());
+}
+
 pub(super) fn daemon_set() -> Strategy {
     Strategy {
         default: |object| {
+            if object["metadata"]["annotations"][TEMPLATE_GENERATION].is_null() {
+                set_template_generation(object, 0);
+            }
             template_defaults(object, "spec");
             let strategy = &mut object["spec"]["updateStrategy"];
             if text(strategy, "type") == "RollingUpdate" {
@@ -119,7 +135,17 @@ pub(super) fn daemon_set() -> Strategy {
                 fill(&mut strategy["rollingUpdate"], "maxSurge", 0);
             }
         },
-        prepare_create: |object, _| fresh_status(object, "io.k8s.api.apps.v1.DaemonSetStatus"),
+        prepare_create: |object, _| {
+            fresh_status(object, "io.k8s.api.apps.v1.DaemonSetStatus");
+            set_template_generation(object, 1);
+        },
+        prepare_update: |new, old, now| {
+            (workload().prepare_update)(new, old, now);
+            let before = old["metadata"]["annotations"][TEMPLATE_GENERATION].as_str();
+            let before: i64 = before.and_then(|text| text.parse().ok()).unwrap_or_default();
+            let changed = new["spec"]["template"] != old["spec"]["template"];
+            set_template_generation(new, before + i64::from(changed));
+        },
         validate_create: selector_and_template_faults,
         validate_update: selector_kept_faults,
         ..workload()

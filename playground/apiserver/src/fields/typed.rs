@@ -3,8 +3,11 @@
 
 use serde_json::{Map, Value, json};
 
-use super::set::{FieldSet, below};
-use crate::schema::{ListType, MapType, Schema};
+use super::{
+    go,
+    set::{FieldSet, below},
+};
+use crate::schema::{ListType, MapType, Schema, Type};
 
 /// How a place is owned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,8 +83,8 @@ pub fn fields_of(value: &Value, schema: Option<&Schema>) -> FieldSet {
     set
 }
 
-/// The places that are new. Objects that are new are in the set themselves, besides what is in them.
-pub fn added(old: &Value, new: &Value, schema: Option<&Schema>, typed: bool) -> FieldSet {
+/// The places that are new. Objects and lists that are new are in the set themselves, besides what is in them.
+pub fn added(old: &Value, new: &Value, schema: Option<&Schema>) -> FieldSet {
     let kind = kind_of(new, schema);
     if kind == Kind::Whole || (!old.is_null() && kind != kind_of(old, schema)) {
         return FieldSet::default();
@@ -91,8 +94,8 @@ pub fn added(old: &Value, new: &Value, schema: Option<&Schema>, typed: bool) -> 
     for (step, part) in parts(new, schema) {
         let node = below(schema, &step);
         let below_set = match before.iter().find(|(found, _)| *found == step) {
-            Some((_, earlier)) => added(earlier, part, node, typed),
-            None => added_whole(&step, part, node, typed),
+            Some((_, earlier)) => added(earlier, part, node),
+            None => added_whole(part, node),
         };
         if !below_set.is_empty() {
             set.children.insert(step, below_set);
@@ -101,33 +104,42 @@ pub fn added(old: &Value, new: &Value, schema: Option<&Schema>, typed: bool) -> 
     set
 }
 
-/// Structs that an object of a built-in kind has even when it is empty, so that they are never new.
-const ALWAYS_THERE: [&str; 7] =
-    ["f:metadata", "f:spec", "f:status", "f:strategy", "f:template", "f:updateStrategy", "f:jobTemplate"];
-
-fn added_whole(step: &str, value: &Value, schema: Option<&Schema>, typed: bool) -> FieldSet {
-    let kind = kind_of(value, schema);
-    if kind == Kind::Whole {
+fn added_whole(value: &Value, schema: Option<&Schema>) -> FieldSet {
+    if kind_of(value, schema) == Kind::Whole {
         return FieldSet::leaf();
     }
-    let parts = parts(value, schema);
-    let there = typed && ALWAYS_THERE.contains(&step) && !parts.is_empty();
-    let item = !step.starts_with("f:");
-    FieldSet {
-        member: item || (kind == Kind::Fields && !there),
-        children: parts
-            .into_iter()
-            .map(|(step, part)| {
-                let below_set = added_whole(&step, part, below(schema, &step), typed);
-                (step, below_set)
-            })
-            .collect(),
+    let children = parts(value, schema)
+        .into_iter()
+        .map(|(step, part)| {
+            let set = added_whole(part, below(schema, &step));
+            (step, set)
+        })
+        .collect();
+    FieldSet { member: true, children }
+}
+
+/// The places that are `null`.
+pub fn nulls(value: &Value, schema: Option<&Schema>) -> FieldSet {
+    if value.is_null() {
+        return FieldSet::leaf();
     }
+    let mut set = FieldSet::default();
+    for (step, part) in parts(value, schema) {
+        let below_set = nulls(part, below(schema, &step));
+        if !below_set.is_empty() {
+            set.children.insert(step, below_set);
+        }
+    }
+    set
 }
 
 /// The places that are in both and not equal.
 pub fn modified(old: &Value, new: &Value, schema: Option<&Schema>) -> FieldSet {
     let kind = kind_of(new, schema);
+    if kind != Kind::Whole && old.is_null() {
+        // What is in it is new, but the place was there.
+        return FieldSet::default();
+    }
     if kind == Kind::Whole || kind != kind_of(old, schema) {
         return if old == new { FieldSet::default() } else { FieldSet::leaf() };
     }
@@ -225,9 +237,46 @@ pub fn removed(value: &Value, doomed: &FieldSet, schema: Option<&Schema>) -> Opt
     (!empty).then_some(out)
 }
 
+/// What keeps a value from being of the schema's type, as the real server's merging of types words it.
+fn type_fault(value: &Value, node: &Schema) -> Option<String> {
+    if value.is_null() {
+        return None;
+    }
+    let fits = match (node.kind, value) {
+        _ if node.int_or_string => value.is_string() || value.is_number() || value.is_boolean(),
+        (None, _)
+        | (Some(Type::String), Value::String(_))
+        | (Some(Type::Integer | Type::Number), Value::Number(_))
+        | (Some(Type::Boolean), Value::Bool(_))
+        | (Some(Type::Object), Value::Object(_))
+        | (Some(Type::Array), Value::Array(_)) => true,
+        _ => false,
+    };
+    if fits {
+        return None;
+    }
+    let plain = format!("&{{{}}}", go::plain(value));
+    Some(match node.kind {
+        _ if node.int_or_string => format!("expected any scalar, got {plain}"),
+        Some(Type::String) => {
+            format!("expected string, got &value.valueUnstructured{{Value:{}}}", go::syntax(value))
+        }
+        Some(Type::Integer | Type::Number) => {
+            format!("expected numeric (int or float), got {}", go::type_of(value))
+        }
+        Some(Type::Boolean) => format!("expected boolean, got {plain}"),
+        Some(Type::Array) => format!("expected list, got {plain}"),
+        Some(Type::Object) | None => format!("expected map, got {plain}"),
+    })
+}
+
 /// What is wrong with a wanted object's shape: fields that the schema does not know, items that stand twice.
 pub fn shape_faults(value: &Value, schema: Option<&Schema>, path: &str, faults: &mut Vec<String>) {
     let Some(node) = schema else { return };
+    if let Some(fault) = type_fault(value, node) {
+        faults.push(format!("{path}: {fault}"));
+        return;
+    }
     let kind = kind_of(value, schema);
     if kind == Kind::Items || kind == Kind::Set {
         let mut steps: Vec<String> = parts(value, schema).into_iter().map(|(step, _)| step).collect();

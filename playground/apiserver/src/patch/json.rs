@@ -23,11 +23,114 @@ pub fn apply(old: &Value, patch: &Value) -> Result<Value, ApiError> {
             operations.len()
         )));
     }
-    let operations: json_patch::Patch =
-        serde_json::from_value(patch.clone()).map_err(|_| ApiError::unfit())?;
     let mut object = old.clone();
-    json_patch::patch(&mut object, &operations).map_err(|_| ApiError::unfit())?;
+    for operation in operations {
+        step(&mut object, operation).ok_or_else(ApiError::unfit)?;
+    }
     Ok(object)
+}
+
+/// One operation, or nothing if it does not fit. The real server's own reading of the RFC: a field that is not there is
+/// `null`, so it can be replaced, copied and tested; negative indices count from the end.
+fn step(object: &mut Value, operation: &Value) -> Option<()> {
+    let text = |field: &str| operation.get(field)?.as_str();
+    let value = || operation.get("value").cloned().unwrap_or_default();
+    let path = text("path")?;
+    match text("op")? {
+        "add" => add(object, path, value()),
+        "remove" => remove(object, path).map(drop),
+        "replace" if path.is_empty() => {
+            *object = Some(value()).filter(|value| value.is_object() || value.is_array())?;
+            Some(())
+        }
+        "replace" => {
+            let (place, key) = parent(object, path)?;
+            match place {
+                Value::Array(items) => {
+                    let index = index(&key, items.len())?;
+                    *items.get_mut(index)? = value();
+                }
+                Value::Object(fields) => drop(fields.insert(key, value())),
+                _ => return None,
+            }
+            Some(())
+        }
+        "move" => {
+            let from = text("from")?;
+            let moved = found(object, from)?;
+            remove(object, from)?;
+            add(object, path, moved)
+        }
+        "copy" => {
+            let copied = found(object, text("from")?)?;
+            add(object, path, copied)
+        }
+        "test" if path.is_empty() => (*object == value()).then_some(()),
+        "test" => (found(object, path)? == value()).then_some(()),
+        _ => None,
+    }
+}
+
+fn add(object: &mut Value, path: &str, value: Value) -> Option<()> {
+    let (place, key) = parent(object, path)?;
+    match place {
+        Value::Array(items) if key == "-" => items.push(value),
+        Value::Array(items) => {
+            let index = index(&key, items.len() + 1).filter(|index| *index <= items.len())?;
+            items.insert(index, value);
+        }
+        Value::Object(fields) => drop(fields.insert(key, value)),
+        _ => return None,
+    }
+    Some(())
+}
+
+fn remove(object: &mut Value, path: &str) -> Option<Value> {
+    let (place, key) = parent(object, path)?;
+    match place {
+        Value::Array(items) => {
+            let index = index(&key, items.len()).filter(|index| *index < items.len())?;
+            Some(items.remove(index))
+        }
+        Value::Object(fields) => fields.remove(&key),
+        _ => None,
+    }
+}
+
+/// What stands at a path; `null` if its parent has no such field.
+fn found(object: &mut Value, path: &str) -> Option<Value> {
+    let (place, key) = parent(object, path)?;
+    match place {
+        Value::Array(items) => items.get(index(&key, items.len())?).cloned(),
+        Value::Object(fields) => Some(fields.get(&key).cloned().unwrap_or_default()),
+        _ => None,
+    }
+}
+
+/// The object or list that the last step of a path leads out of, and that step.
+fn parent<'v>(object: &'v mut Value, path: &str) -> Option<(&'v mut Value, String)> {
+    let (way, last) = path.rsplit_once('/')?;
+    let mut place = object;
+    for part in way.split('/').skip(1) {
+        place = match place {
+            Value::Array(items) => {
+                let index = index(&decoded(part), items.len())?;
+                items.get_mut(index)?
+            }
+            Value::Object(fields) => fields.get_mut(&decoded(part))?,
+            _ => return None,
+        };
+    }
+    Some((place, decoded(last)))
+}
+
+fn decoded(part: &str) -> String {
+    part.replace("~1", "/").replace("~0", "~")
+}
+
+fn index(key: &str, length: usize) -> Option<usize> {
+    let index: i64 = key.parse().ok()?;
+    if index < 0 { length.checked_sub(usize::try_from(-index).ok()?) } else { usize::try_from(index).ok() }
 }
 
 #[cfg(test)]

@@ -1,10 +1,30 @@
 //! Filling in what the user left out.
 
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 
-use super::{Schema, canonical};
+use super::{Schema, Type, canonical};
 
 impl Schema {
+    /// What an object of a built-in type says before anything is set: its structs, and fields that are never left out.
+    #[must_use]
+    pub fn zero(&self) -> Value {
+        let fields = self.properties.iter().filter_map(|(name, node)| {
+            let value = match node.kind {
+                _ if node.default.as_ref().is_some_and(|default| *default == json!({})) => node.zero(),
+                _ if node.default.as_ref().is_some_and(|default| *default == "" || *default == 0) => {
+                    node.default.clone()?
+                }
+                _ if !self.required.contains(name) => return None,
+                Some(Type::String) => json!(""),
+                Some(Type::Integer | Type::Number) => json!(0),
+                Some(Type::Boolean) => json!(false),
+                Some(Type::Array | Type::Object) | None => Value::Null,
+            };
+            Some((name.clone(), value))
+        });
+        Value::Object(fields.collect::<Map<String, Value>>())
+    }
+
     /// Fills in defaults, top down, so that a default object gets its own fields' defaults too.
     ///
     /// A `null` counts as missing unless the node is nullable: with a default it becomes the default, without

@@ -40,10 +40,13 @@ impl Store {
     ) -> Result<Shown, ApiError> {
         let resource = Arc::clone(&call.resource);
         let fields = metadata::map_mut(&mut object);
-        for field in
-            ["uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "generation"]
-        {
+        for field in ["uid", "creationTimestamp", "generation"] {
             fields.remove(field);
+        }
+        if author.verb == Verb::Create {
+            for field in ["deletionTimestamp", "deletionGracePeriodSeconds"] {
+                fields.remove(field);
+            }
         }
         fit_namespace(call, &mut object)?;
         self.admit_of_definition(&resource)?;

@@ -152,7 +152,7 @@ pub(super) fn check_version(
 }
 
 /// `/status` changes the status only, and the main path everything but it. With built-in kinds metadata may
-/// come along with the status (a deployment's revision does), but not the labels.
+/// come along with the status (a deployment's revision does), but for what the kind keeps.
 fn isolate(resource: &Resource, subresource: &str, object: &mut Value, old: &Value) {
     if !resource.status_subresource {
         return;
@@ -168,7 +168,7 @@ fn isolate(resource: &Resource, subresource: &str, object: &mut Value, old: &Val
     if resource.custom {
         set(&mut object["metadata"], "managedFields", metadata.get("managedFields").cloned());
     } else {
-        for field in ["labels", "ownerReferences"] {
+        for field in resource.strategy.status_keeps {
             set(&mut metadata, field, old["metadata"].get(field).cloned());
         }
         object["metadata"] = metadata;

@@ -24,6 +24,8 @@ pub fn comparable(answered: &Answered, memory: &mut Memory) -> Answered {
         body["metadata"]["resourceVersion"] = json!("now");
     }
     tidy(&mut body, memory);
+    // What stood before its uid was seen is named now.
+    tidy(&mut body, memory);
     sort_items(&mut body);
     Answered {
         body,
@@ -72,6 +74,10 @@ fn tidy_fields(fields: &mut Map<String, Value>, memory: &mut Memory) {
                         .map(|field| entry[field].to_string())
                 });
             }
+            // Descriptions of built-in fields are not the embedded server's to carry.
+            ("columnDefinitions", Value::Array(columns)) => columns.iter_mut().for_each(|column| {
+                column.as_object_mut().map(|column| column.remove("description"));
+            }),
             ("cells", Value::Array(cells)) => cells.iter_mut().for_each(|cell| {
                 if cell.as_str().is_some_and(is_age) {
                     *cell = json!("age");
