@@ -14,6 +14,7 @@ use anyhow::Context as _;
 use jiff::Timestamp;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use tokio::net::TcpListener;
+use verdigris_control_plane::{ControlPlane, Options as PlaneOptions};
 use verdigris_playground::tls::Identity;
 use verdigris_playground_apiserver::{http_server::Listening, server::ApiServer};
 use verdigris_playground_cluster::{Cluster, Options as ClusterOptions};
@@ -55,6 +56,7 @@ pub struct Server {
 /// What must live as long as the server does.
 enum Running {
     Embedded { _api: Listening, _cluster: Option<Cluster>, _folder: Folder },
+    Real { _plane: ControlPlane },
     Elsewhere,
 }
 
@@ -87,12 +89,19 @@ impl Server {
     ///
     /// # Errors
     /// If it cannot be started.
-    pub async fn real(_controllers: Controllers) -> anyhow::Result<Self> {
-        let kubeconfig = std::env::var_os(RUNNING)
-            .with_context(|| format!("{RUNNING} must name the kubeconfig of a real API server"))?;
-        let kubeconfig = PathBuf::from(kubeconfig);
-        let token = token_in(&kubeconfig)?;
-        Self::over("real", &kubeconfig, &token, Running::Elsewhere).await
+    pub async fn real(controllers: Controllers) -> anyhow::Result<Self> {
+        if let Some(kubeconfig) = std::env::var_os(RUNNING) {
+            let kubeconfig = PathBuf::from(kubeconfig);
+            let token = token_in(&kubeconfig)?;
+            return Self::over("real", &kubeconfig, &token, Running::Elsewhere).await;
+        }
+        let options = match controllers {
+            Controllers::None => PlaneOptions::without_controllers(),
+            Controllers::Workloads => PlaneOptions::default(),
+        };
+        let plane = ControlPlane::start(options).await?;
+        let (kubeconfig, token) = (plane.kubeconfig().to_owned(), plane.admin_token().to_owned());
+        Self::over("real", &kubeconfig, &token, Running::Real { _plane: plane }).await
     }
 
     /// Where it listens: `https://127.0.0.1:PORT`.
