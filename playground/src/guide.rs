@@ -12,7 +12,7 @@ use crate::{
 pub(crate) fn welcome(world: &World, out: &mut impl Write) {
     let milliseconds = world.started().as_millis();
     say(out, &format!("Kubernetes API, cluster, controller and dashboard are up ({milliseconds} ms)."));
-    say(out, &format!("  API         https://{}", world.api()));
+    say(out, &format!("  API         {}", world.api()));
     say(out, &format!("  dashboard   {}", world.dashboard().url()));
 }
 

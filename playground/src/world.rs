@@ -1,4 +1,6 @@
-//! The world: API server, cluster, controller and dashboard, all in this process.
+//! The world: API server, cluster, controller and dashboard, all in this process; or around an API server elsewhere.
+
+mod place;
 
 use std::{
     collections::BTreeMap,
@@ -11,26 +13,25 @@ use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Node;
 use kube::{Api, Client, api::ListParams};
 use tokio::{
-    net::TcpListener,
     task::JoinSet,
     time::{Duration, Instant, sleep},
 };
 use verdigris_controller::{Controller, Ports, SystemClock, rules::Rules};
 use verdigris_dashboard::Secret;
-use verdigris_playground_apiserver::{http_server::Listening, server::ApiServer};
 use verdigris_playground_cluster::{Cluster, object::ObjectKey, proxy};
 
 use crate::{
     home::Home,
     options::Options,
-    tls::Identity,
     tour::{ACTIVE, NAMESPACE, PREVIEW},
 };
 
+pub use place::{Clients, Place};
+
 /// Whose name the kubeconfig carries; approvals record it.
 const USER: &str = "playground";
-/// How long the cluster may take to come up.
-const UP_MAX: Duration = Duration::from_secs(10);
+/// How long the nodes may take to come up, on a machine that is busy with other things.
+const UP_MAX: Duration = Duration::from_secs(30);
 
 /// How the world is set up.
 #[derive(Clone)]
@@ -94,9 +95,8 @@ impl DashboardPlace {
 
 /// A running world. Dropping it ends everything in it.
 pub struct World {
-    server: ApiServer,
+    place: Place,
     cluster: Cluster,
-    api: Listening,
     dashboard: DashboardPlace,
     started: Duration,
     _tasks: JoinSet<()>,
@@ -114,41 +114,58 @@ impl World {
         let (token, seed) = secret.split_at(32);
         let token: String = token.iter().map(|byte| format!("{byte:02x}")).collect();
         let seed = u64::from_le_bytes(seed.try_into().unwrap_or_default());
+        let place = Place::embedded(options.port, &token, seed).await?;
+        let cluster = Cluster::start(place.clients.cluster.clone(), cluster_options(options, seed)?);
+        Self::raise(place, cluster, options, home, seed, began).await
+    }
 
-        let server = ApiServer::new(Arc::new(now), seed);
-        let applied = server.apply_crd(verdigris_crds::manifest::ROLLOUT_YAML);
-        applied.map_err(|error| anyhow::anyhow!("applying the CRD of Rollouts: {error:?}"))?;
-        let api = serve_api(&server, options.port, &token, home).await?;
-        let cluster = start_cluster(&server, options, seed)?;
+    /// The same around an API server that runs already and has controllers of its own: nodes, service proxy, our
+    /// controller and dashboard. The CRD of Rollouts must be there.
+    ///
+    /// # Errors
+    /// If a port is taken, or the nodes do not come up.
+    pub async fn around(place: Place, options: &WorldOptions, home: &Home) -> anyhow::Result<Self> {
+        let began = Instant::now();
+        let mut seed = [0; 8];
+        getrandom::fill(&mut seed).map_err(|error| anyhow::anyhow!("drawing a seed: {error}"))?;
+        let seed = u64::from_le_bytes(seed);
+        let cluster = Cluster::start_nodes(place.clients.cluster.clone(), cluster_options(options, seed)?);
+        Self::raise(place, cluster, options, home, seed, began).await
+    }
+
+    async fn raise(
+        place: Place,
+        cluster: Cluster,
+        options: &WorldOptions,
+        home: &Home,
+        seed: u64,
+        began: Instant,
+    ) -> anyhow::Result<Self> {
+        home.write_kubeconfig(&place.kubeconfig)?;
         let mut tasks = JoinSet::new();
         let ports = Ports {
-            client: server.client_named("verdigris-controller"),
+            client: place.clients.controller.clone(),
             clock: Arc::new(SystemClock),
             dice: fastrand::Rng::with_seed(seed),
         };
         let controller =
             Controller::with_rules(ports, verdigris_controller::Options::default(), options.rules.clone());
         tasks.spawn(controller.run(std::future::pending()));
-        let dashboard = start_dashboard(&server, options.dashboard_port).await?;
-        let mut world = Self { server, cluster, api, dashboard, started: Duration::ZERO, _tasks: tasks };
+        let dashboard = start_dashboard(place.clients.dashboard.clone(), options.dashboard_port).await?;
+        let mut world = Self { place, cluster, dashboard, started: Duration::ZERO, _tasks: tasks };
         world.nodes_ready(options.nodes).await?;
         world.started = began.elapsed();
         Ok(world)
     }
 
-    /// The embedded API server.
-    pub fn server(&self) -> &ApiServer {
-        &self.server
-    }
-
-    /// A client of the API, without a socket.
+    /// A client of the API with all rights.
     pub fn client(&self) -> Client {
-        self.server.client()
+        self.place.clients.user.clone()
     }
 
-    /// Where the API listens.
-    pub fn api(&self) -> SocketAddr {
-        self.api.address()
+    /// Where the API listens, for example `https://127.0.0.1:6443`.
+    pub fn api(&self) -> &str {
+        &self.place.url
     }
 
     /// Where the dashboard is.
@@ -186,20 +203,14 @@ impl World {
 }
 
 #[expect(clippy::disallowed_methods, reason = "the playground runs in real time: this is where it enters")]
-fn now() -> Timestamp {
+pub(crate) fn now() -> Timestamp {
     Timestamp::now()
 }
 
-async fn serve_api(server: &ApiServer, port: u16, token: &str, home: &Home) -> anyhow::Result<Listening> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await;
-    let listener = listener.with_context(|| format!("listening on port {port} for the API"))?;
-    let identity = Identity::new()?;
-    let api = server.serve(identity.listen(listener), token)?;
-    home.write_kubeconfig(&kubeconfig(api.address(), &identity.authority_pem, token))?;
-    Ok(api)
-}
-
-fn start_cluster(server: &ApiServer, options: &WorldOptions, seed: u64) -> anyhow::Result<Cluster> {
+fn cluster_options(
+    options: &WorldOptions,
+    seed: u64,
+) -> anyhow::Result<verdigris_playground_cluster::Options> {
     let mut fixed_ports = BTreeMap::new();
     for service in [ACTIVE, PREVIEW] {
         fixed_ports.insert((ObjectKey::new(NAMESPACE, service), 80), free_port()?);
@@ -208,10 +219,10 @@ fn start_cluster(server: &ApiServer, options: &WorldOptions, seed: u64) -> anyho
     let mut cluster = verdigris_playground_cluster::Options::with_sockets(Arc::new(now), seed);
     cluster.nodes = options.nodes;
     cluster.proxy = Some(proxy);
-    Ok(Cluster::start(server.client_named("verdigris-playground-cluster"), cluster))
+    Ok(cluster)
 }
 
-async fn start_dashboard(server: &ApiServer, port: u16) -> anyhow::Result<DashboardPlace> {
+async fn start_dashboard(client: Client, port: u16) -> anyhow::Result<DashboardPlace> {
     let options = verdigris_dashboard::Options {
         address: SocketAddr::from((Ipv4Addr::LOCALHOST, port)),
         user: Some(USER.to_owned()),
@@ -219,7 +230,6 @@ async fn start_dashboard(server: &ApiServer, port: u16) -> anyhow::Result<Dashbo
     };
     let path = format!("/{}/", options.root_path);
     let secret = Secret::from_system()?;
-    let client = server.client_named("verdigris-dashboard");
     let running = verdigris_dashboard::serve(client, options, Arc::new(now), secret, std::future::pending());
     let running = running.await.context("starting the dashboard")?;
     Ok(DashboardPlace { address: running.address(), path })
@@ -235,51 +245,4 @@ fn free_port() -> anyhow::Result<u16> {
 fn is_ready(node: &Node) -> bool {
     let conditions = node.status.as_ref().and_then(|status| status.conditions.as_ref());
     conditions.is_some_and(|all| all.iter().any(|one| one.type_ == "Ready" && one.status == "True"))
-}
-
-fn kubeconfig(address: SocketAddr, authority_pem: &str, token: &str) -> String {
-    let authority = base64(authority_pem.as_bytes());
-    format!(
-        "apiVersion: v1\nkind: Config\ncurrent-context: playground\n\
-         clusters:\n- name: playground\n  cluster:\n    server: https://{address}\n    \
-         certificate-authority-data: {authority}\n\
-         users:\n- name: {USER}\n  user:\n    token: {token}\n\
-         contexts:\n- name: playground\n  context: {{cluster: playground, user: {USER}}}\n"
-    )
-}
-
-/// RFC 4648, section 4.
-fn base64(bytes: &[u8]) -> String {
-    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
-    for chunk in bytes.chunks(3) {
-        let [a, b, c] = [0, 1, 2].map(|index| u32::from(chunk.get(index).copied().unwrap_or_default()));
-        let group = a << 16 | b << 8 | c;
-        for index in 0..4 {
-            let sextet = group >> (18 - 6 * index) & 63;
-            let absent = index > chunk.len();
-            text.push(if absent { '=' } else { char::from(ALPHABET[sextet as usize]) });
-        }
-    }
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn base64_is_that_of_rfc_4648() {
-        let vectors = [
-            ("", ""),
-            ("f", "Zg=="),
-            ("fo", "Zm8="),
-            ("foo", "Zm9v"),
-            ("foob", "Zm9vYg=="),
-            ("foobar", "Zm9vYmFy"),
-        ];
-        for (plain, encoded) in vectors {
-            assert_eq!(base64(plain.as_bytes()), encoded);
-        }
-    }
 }

@@ -2,9 +2,12 @@
 //!
 //! Library: what scenarios are made of. `tests/tests/`: the scenarios, one binary a kind of proof.
 
+pub mod any_world;
 pub mod facts;
 pub mod fuse;
 pub mod playing;
 pub mod programs;
+pub mod real;
+pub mod real_world;
 pub mod recording;
 pub mod world;

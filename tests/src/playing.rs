@@ -1,6 +1,8 @@
-//! The playground as scenarios use it: the whole of it, in this process, with a Rollout `web` of two pods.
+//! The playground as scenarios use it: the whole of it, in this process, with a Rollout `web` of two pods; around the
+//! embedded API server, or around a real one.
 
-use http::Method;
+use anyhow::Context as _;
+use http::{Method, Request, header};
 use serde_json::{Value, json};
 use tokio::time::{Duration, Instant, sleep};
 use verdigris_controller::rules::Rules;
@@ -10,7 +12,7 @@ use verdigris_playground::{
     world::{World, WorldOptions},
 };
 
-use crate::programs::program;
+use crate::{programs::program, real::Real};
 
 const ROLLOUTS: &str = "/apis/argoproj.io/v1alpha1/namespaces/default/rollouts";
 const SERVICES: &str = "/api/v1/namespaces/default/services";
@@ -18,54 +20,97 @@ const WEB: &str = "/apis/argoproj.io/v1alpha1/namespaces/default/rollouts/web";
 /// How long anything that has no delay of its own may take, on a machine that is busy with other tests.
 const SOON: Duration = Duration::from_secs(30);
 
+/// Which API server is in a world.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Server {
+    /// The playground's own.
+    Embedded,
+    /// Kubernetes.
+    Real,
+}
+
 /// A playground with the Services `active` and `preview` and, once deployed, the Rollout `web`.
 pub struct Playing {
     /// The playground.
     pub world: World,
-    _home: Home,
+    /// Its folder.
+    pub home: Home,
+    real: Option<Real>,
 }
 
 impl Playing {
     /// Starts one. `name` keeps the folders of tests apart.
-    pub async fn start(name: &str, rules: Rules) -> anyhow::Result<Self> {
-        let folder = std::env::temp_dir().join(format!("verdigris-{name}-{}", std::process::id()));
-        let home = Home::new(Some(&folder), &program("verdigris-playground"))?;
+    ///
+    /// # Errors
+    /// If it does not come up.
+    pub async fn start(name: &str, rules: Rules, server: Server) -> anyhow::Result<Self> {
         // Long enough that a proxy which still knows the old pods is met for certain.
         let programming_delay = Duration::from_millis(200);
         let options = WorldOptions { rules, programming_delay, ..WorldOptions::default() };
-        let playing = Self { world: World::start(&options, &home).await?, _home: home };
+        let playing = Self::bare(name, &options, server).await?;
         for service in ["active", "preview"] {
             let spec = json!({"selector": {"app": "web"}, "ports": [{"port": 80, "targetPort": 8080}]});
-            playing.ask(Method::POST, SERVICES, &json!({"metadata": {"name": service}, "spec": spec}))?;
+            playing
+                .ask(Method::POST, SERVICES, &json!({"metadata": {"name": service}, "spec": spec}))
+                .await?;
         }
         Ok(playing)
     }
 
+    /// Starts one with nothing in it.
+    ///
+    /// # Errors
+    /// If it does not come up.
+    pub async fn bare(name: &str, options: &WorldOptions, server: Server) -> anyhow::Result<Self> {
+        let program = program("verdigris-playground");
+        match server {
+            Server::Embedded => {
+                let folder = std::env::temp_dir().join(format!("verdigris-{name}-{}", std::process::id()));
+                let home = Home::new(Some(&folder), &program)?;
+                Ok(Self { world: World::start(options, &home).await?, home, real: None })
+            }
+            Server::Real => {
+                let real = Real::start().await?;
+                let home = Home::new(Some(&real.folder().join("home")), &program)?;
+                let world = World::around(real.place()?, options, &home).await?;
+                Ok(Self { world, home, real: Some(real) })
+            }
+        }
+    }
+
+    /// Where there are rights, our controller had the right to all that it asked for.
+    ///
+    /// # Errors
+    /// What it had no right to.
+    pub fn nothing_was_refused(&self) -> anyhow::Result<()> {
+        self.real.as_ref().map_or(Ok(()), Real::nothing_was_refused)
+    }
+
     /// Creates the Rollout at this version, and waits until it is Healthy.
     pub async fn deploy(&self, version: &str) -> anyhow::Result<()> {
-        self.ask(Method::POST, ROLLOUTS, &rollout(version))?;
+        self.ask(Method::POST, ROLLOUTS, &rollout(version)).await?;
         self.phase("Healthy").await
     }
 
     /// Changes the version, and waits until it is in preview, complete, and the Rollout is Paused.
     pub async fn update(&self, version: &str) -> anyhow::Result<()> {
-        self.ask(Method::PATCH, WEB, &json!({"spec": {"template": template(version)}}))?;
+        self.ask(Method::PATCH, WEB, &json!({"spec": {"template": template(version)}})).await?;
         self.phase("Paused").await
     }
 
     /// Clears the pause, as any client does.
-    pub fn promote(&self) -> anyhow::Result<()> {
+    pub async fn promote(&self) -> anyhow::Result<()> {
         let cleared = json!({"status": {"pauseConditions": null}});
-        self.ask(Method::PATCH, &format!("{WEB}/status"), &cleared).map(drop)
+        self.ask(Method::PATCH, &format!("{WEB}/status"), &cleared).await.map(drop)
     }
 
     /// Waits until the Rollout is in this phase.
     pub async fn phase(&self, wanted: &str) -> anyhow::Result<()> {
-        let in_phase = || {
-            let rollout = self.ask(Method::GET, WEB, &Value::Null);
+        until(wanted, async || {
+            let rollout = self.ask(Method::GET, WEB, &Value::Null).await;
             rollout.is_ok_and(|rollout| rollout["status"]["phase"] == wanted)
-        };
-        until(wanted, in_phase).await
+        })
+        .await
     }
 
     /// Load on the active Service.
@@ -76,20 +121,28 @@ impl Playing {
     }
 
     /// Asks the API, past all caches.
-    pub fn ask(&self, method: Method, path: &str, body: &Value) -> anyhow::Result<Value> {
-        self.world.server().ask(method, path, body).map_err(|error| anyhow::anyhow!("{path}: {error:?}"))
+    ///
+    /// # Errors
+    /// What it says to a question that it refuses.
+    pub async fn ask(&self, method: Method, path: &str, body: &Value) -> anyhow::Result<Value> {
+        let patch = method == Method::PATCH;
+        let kind = if patch { "application/merge-patch+json" } else { "application/json" };
+        let body = if body.is_null() { Vec::new() } else { serde_json::to_vec(body)? };
+        let request =
+            Request::builder().method(&method).uri(path).header(header::CONTENT_TYPE, kind).body(body)?;
+        self.world.client().request(request).await.with_context(|| format!("{method} {path}"))
     }
 }
 
 /// Waits until the load's newest answers come from this version.
 pub async fn answers(load: &Load, version: &str) -> anyhow::Result<()> {
-    until(version, || load.so_far().versions.last().is_some_and(|(seen, _)| seen == version)).await
+    until(version, async || load.so_far().versions.last().is_some_and(|(seen, _)| seen == version)).await
 }
 
 /// Waits until something is so.
-pub async fn until(what: &str, mut is_so: impl FnMut() -> bool) -> anyhow::Result<()> {
+pub async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) -> anyhow::Result<()> {
     let end = Instant::now() + SOON;
-    while !is_so() {
+    while !is_so().await {
         anyhow::ensure!(Instant::now() < end, "waited {SOON:?} for {what}");
         sleep(Duration::from_millis(10)).await;
     }

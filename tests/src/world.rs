@@ -9,17 +9,14 @@
 
 use std::{sync::Arc, time::Duration};
 
-use http::{Method, Request, header};
-use http_body_util::BodyExt;
 use jiff::{SignedDuration, Timestamp};
-use kube::client::Body;
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::{task::JoinHandle, time::sleep};
 use verdigris_controller::{Clock, Controller, Options, Ports, TokioClock, counters::Counters, rules::Rules};
 use verdigris_playground_apiserver::server::ApiServer;
 use verdigris_playground_cluster::{Cluster, Options as ClusterOptions};
 
-use crate::{facts::Snapshot, fuse::Fuse};
+use crate::{any_world::AnyWorld, facts::Snapshot, fuse::Fuse};
 
 /// Our CRD.
 pub const CRD: &str = include_str!("../../crds/yaml/rollouts.argoproj.io.yaml");
@@ -162,11 +159,6 @@ impl World {
         }
     }
 
-    /// Lets so many seconds pass.
-    pub async fn wait_seconds(&self, seconds: u64) {
-        sleep(Duration::from_secs(seconds)).await;
-    }
-
     /// Lets so many milliseconds pass.
     pub async fn wait_milliseconds(&self, milliseconds: u64) {
         sleep(Duration::from_millis(milliseconds)).await;
@@ -176,111 +168,16 @@ impl World {
     pub fn writes(&self) -> u64 {
         self.server.write_count()
     }
+}
 
-    /// Creates a namespace.
-    pub async fn create_namespace(&self, name: &str) {
-        let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}});
-        self.create(&namespace).await.expect("a namespace");
+impl AnyWorld for World {
+    fn client(&self) -> kube::Client {
+        self.server.client_named("scenario")
     }
 
-    /// Creates an object of a kind that scenarios use.
-    ///
-    /// # Errors
-    /// The `Status` with which the API server refuses.
-    pub async fn create(&self, object: &Value) -> Result<Value, Value> {
-        let namespace = object["metadata"]["namespace"].as_str().unwrap_or("default");
-        let path = match object["kind"].as_str() {
-            Some("Namespace") => "/api/v1/namespaces".to_owned(),
-            Some("Service") => format!("/api/v1/namespaces/{namespace}/services"),
-            Some("ConfigMap") => format!("/api/v1/namespaces/{namespace}/configmaps"),
-            Some("Rollout") => rollouts(namespace),
-            other => panic!("no scenario creates {other:?}"),
-        };
-        self.ask("POST", &path, "application/json", object).await
-    }
-
-    /// Merges `change` into the object at `path`.
-    ///
-    /// # Errors
-    /// The `Status` with which the API server refuses.
-    pub async fn merge(&self, path: &str, change: &Value) -> Result<Value, Value> {
-        self.ask("PATCH", path, "application/merge-patch+json", change).await
-    }
-
-    /// The Rollout of this name, as the API server has it.
-    ///
-    /// # Panics
-    /// If there is none.
-    pub async fn get_rollout(&self, namespace: &str, name: &str) -> Value {
-        self.get(&format!("{}/{name}", rollouts(namespace))).await
-    }
-
-    /// The Rollout, its ReplicaSets and its Services.
-    pub async fn snapshot(&self, namespace: &str, name: &str) -> Snapshot {
-        let list = |path: String, kind: &'static str| async move {
-            let mut items = self.get(&path).await["items"].as_array().cloned().unwrap_or_default();
-            for item in &mut items {
-                item["kind"] = kind.into();
-            }
-            items
-        };
-        Snapshot {
-            rollout: self.get_rollout(namespace, name).await,
-            replica_sets: list(format!("/apis/apps/v1/namespaces/{namespace}/replicasets"), "ReplicaSet")
-                .await,
-            services: list(format!("/api/v1/namespaces/{namespace}/services"), "Service").await,
-        }
-    }
-
-    /// Events about Rollouts, oldest first: `type reason object xN: text`.
-    pub async fn events(&self, namespace: &str) -> Vec<String> {
-        let events = self.get(&format!("/api/v1/namespaces/{namespace}/events")).await;
-        let about = |event: &&Value| event["involvedObject"]["kind"] == "Rollout";
-        let line = |event: &Value| {
-            let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-            format!(
-                "{} {} Rollout/{} x{}: {}",
-                text(&event["type"]),
-                text(&event["reason"]),
-                text(&event["involvedObject"]["name"]),
-                event["count"].as_i64().unwrap_or(1),
-                text(&event["message"]),
-            )
-        };
-        events["items"].as_array().into_iter().flatten().filter(about).map(line).collect()
-    }
-
-    /// Sends any request; gives the code and the body (a string if it is no JSON).
-    pub async fn request(
-        &self,
-        method: &str,
-        path: &str,
-        content_type: &str,
-        body: impl Into<Vec<u8>>,
-    ) -> (u16, Value) {
-        let request = Request::builder()
-            .method(Method::from_bytes(method.as_bytes()).expect("a method"))
-            .uri(path)
-            .header(header::CONTENT_TYPE, content_type)
-            .header(header::USER_AGENT, "scenario")
-            .body(Body::from(body.into()))
-            .expect("a request");
-        let answer = self.server.client_named("scenario").send(request).await.expect("an in-process answer");
-        let code = answer.status().as_u16();
-        let bytes = answer.into_body().collect().await.expect("a whole body").to_bytes();
-        let text = || Value::from(String::from_utf8_lossy(&bytes).into_owned());
-        (code, serde_json::from_slice(&bytes).unwrap_or_else(|_| text()))
-    }
-
-    async fn ask(&self, method: &str, path: &str, content_type: &str, body: &Value) -> Result<Value, Value> {
-        let (code, answer) = self.request(method, path, content_type, body.to_string()).await;
-        if code < 300 { Ok(answer) } else { Err(answer) }
-    }
-
-    async fn get(&self, path: &str) -> Value {
-        let (code, answer) = self.request("GET", path, "application/json", Vec::new()).await;
-        assert_eq!(code, 200, "GET {path}: {answer}");
-        answer
+    async fn comes_to<T>(&self, mut look: impl AsyncFnMut() -> Result<T, String>) -> Result<T, String> {
+        self.rest().await;
+        look().await
     }
 }
 
@@ -288,10 +185,6 @@ impl Drop for World {
     fn drop(&mut self) {
         self.kill_controller();
     }
-}
-
-fn rollouts(namespace: &str) -> String {
-    format!("/apis/argoproj.io/v1alpha1/namespaces/{namespace}/rollouts")
 }
 
 /// An ordinary morning.

@@ -6,17 +6,35 @@ use verdigris_controller::rules::Rules;
 use verdigris_core::decision::{Decision, Outcome, Precondition, ReplicaSetChange, Write};
 use verdigris_core::observed::Observed;
 use verdigris_playground::load::LoadReport;
-use verdigris_tests::playing::{Playing, answers};
+use verdigris_tests::playing::{Playing, Server, answers};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_fails_when_the_old_version_stays_until_the_switch_is_seen() {
-    let report = switch_under_load("careful", Rules::default()).await.unwrap();
-    assert_eq!(report.failed, 0, "{report}");
+    assert_careful_fails_nothing(Server::Embedded).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_fails_on_a_real_kubernetes() {
+    assert_careful_fails_nothing(Server::Real).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn scaling_the_old_version_down_at_the_switch_is_noticed() {
-    let report = switch_under_load("careless", careless()).await.unwrap();
+    assert_careless_is_noticed(Server::Embedded).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn scaling_the_old_version_down_is_noticed_on_a_real_kubernetes() {
+    assert_careless_is_noticed(Server::Real).await;
+}
+
+async fn assert_careful_fails_nothing(server: Server) {
+    let report = switch_under_load("careful", Rules::default(), server).await.unwrap();
+    assert_eq!(report.failed, 0, "{report}");
+}
+
+async fn assert_careless_is_noticed(server: Server) {
+    let report = switch_under_load("careless", careless(), server).await.unwrap();
     assert!(report.failed > 0, "the load must notice: {report}");
 }
 
@@ -62,8 +80,8 @@ fn changed_replica_set(write: &Write) -> Option<&str> {
 }
 
 /// Deploys v1, updates to v2 and promotes it, all under load, which ends once v2 is Healthy.
-async fn switch_under_load(name: &str, rules: Rules) -> anyhow::Result<LoadReport> {
-    let playing = Playing::start(name, rules).await?;
+async fn switch_under_load(name: &str, rules: Rules, server: Server) -> anyhow::Result<LoadReport> {
+    let playing = Playing::start(name, rules, server).await?;
     playing.deploy("v1").await?;
     // Healthy is what the API says; the proxy is programmed a little later. What counts begins with its first answer.
     let first = playing.load()?;
@@ -72,8 +90,9 @@ async fn switch_under_load(name: &str, rules: Rules) -> anyhow::Result<LoadRepor
     let load = playing.load()?;
     answers(&load, "v1").await?;
     playing.update("v2").await?;
-    playing.promote()?;
+    playing.promote().await?;
     answers(&load, "v2").await?;
     playing.phase("Healthy").await?;
+    playing.nothing_was_refused()?;
     Ok(load.stop().await)
 }

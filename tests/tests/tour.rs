@@ -2,7 +2,22 @@
 
 use std::process::Command;
 
-use verdigris_tests::programs::program;
+use verdigris_playground::{
+    kubectl::Kubectl,
+    tour::{Stage, play},
+    world::WorldOptions,
+};
+use verdigris_tests::{
+    playing::{Playing, Server},
+    programs::program,
+};
+
+const SEEN: [&str; 4] = [
+    "versions seen, in order: Hello from v1! -> Hello from v2! -> Hello from v1! -> Hello from v2!",
+    ", 0 failed",
+    "BlueGreenPause",
+    "everything held",
+];
 
 #[test]
 fn the_tour_holds_what_it_promises_and_leaves_nothing_behind() {
@@ -15,15 +30,27 @@ fn the_tour_holds_what_it_promises_and_leaves_nothing_behind() {
     let story = String::from_utf8_lossy(&output.stdout);
     let complaints = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{story}\n{complaints}");
-    for seen in [
-        "versions seen, in order: Hello from v1! -> Hello from v2! -> Hello from v1! -> Hello from v2!",
-        ", 0 failed",
-        "BlueGreenPause",
-        "everything held",
-    ] {
+    assert_tells_all(&story);
+    assert!(!folder.exists(), "{} is still there", folder.display());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_tour_holds_what_it_promises_on_a_real_kubernetes() {
+    let playing = Playing::bare("tour", &WorldOptions::default(), Server::Real).await.unwrap();
+    let (world, home) = (&playing.world, &playing.home);
+    let kubectl = Kubectl::find(home).await.unwrap();
+    let mut story = Vec::new();
+    let summary = play(&Stage { world, home, kubectl: &kubectl }, &mut story).await;
+    let story = String::from_utf8_lossy(&story);
+    assert!(summary.held(), "{story}");
+    assert_tells_all(&story);
+    playing.nothing_was_refused().unwrap();
+}
+
+fn assert_tells_all(story: &str) {
+    for seen in SEEN {
         assert!(story.contains(seen), "the story does not say {seen:?}:\n{story}");
     }
-    assert!(!folder.exists(), "{} is still there", folder.display());
 }
 
 #[test]

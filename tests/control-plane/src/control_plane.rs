@@ -109,6 +109,11 @@ impl ControlPlane {
         self.access.kubeconfig_as(user, token)
     }
 
+    /// The folder with everything that belongs to this control plane: removed with it, however that ends.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
     /// Where etcd answers: `http://127.0.0.1:PORT`.
     pub fn etcd_url(&self) -> String {
         format!("http://127.0.0.1:{}", self.ports.etcd)

@@ -6,7 +6,7 @@ use std::{
         fs::{DirBuilderExt as _, OpenOptionsExt as _},
         process::CommandExt as _,
     },
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::atomic::{AtomicU32, Ordering},
 };
@@ -49,6 +49,10 @@ impl Folder {
             .spawn();
         let remover = remover.map_err(|source| Error::Start { program: "sh".into(), source })?;
         Ok(Self { path, remover })
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
     }
 
     pub(crate) fn join(&self, name: &str) -> PathBuf {

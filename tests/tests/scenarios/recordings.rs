@@ -1,10 +1,13 @@
 //! The peer's recordings as a differential test: the same scenario on our controller, and taking over at each step.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::json;
+use futures::future::join_all;
+use serde_json::{Value, json};
 use verdigris_tests::{
+    any_world::AnyWorld,
     facts::{differences, in_versions},
+    real_world::RealWorld,
     recording::{Act, SCENARIOS, Scenario, services},
     world::World,
 };
@@ -25,49 +28,68 @@ async fn playing_a_scenario_gives_what_the_peer_gave() {
     let mut found = Vec::new();
     for scenario in SCENARIOS {
         let mut world = World::with_cluster(11).await;
-        world.create_namespace(scenario.name).await;
         world.start_controller();
-        for (act, step) in scenario.acts {
-            perform(&world, scenario, *act).await;
-            world.rest().await;
-            let Some(step) = step else { continue };
-            let ours = world.snapshot(scenario.name, "app").await.facts();
-            let peers = scenario.recorded(step).expect("a recording").facts();
-            for (fact, peer, our) in differences(&peers, &ours) {
-                let intended = INTENDED.iter().any(|(place, name, _)| {
-                    (*place == "*" || *place == format!("{}/{step}", scenario.name)) && fact == *name
-                });
-                if !intended {
-                    found.push(format!("{}/{step}: {fact}: the peer {peer:?}, ours {our:?}", scenario.name));
-                }
-            }
-        }
-        let last = world.snapshot(scenario.name, "app").await;
-        let final_step = scenario.acts.iter().rev().find_map(|(_, step)| *step).expect("a step");
-        let peer_versions = scenario.recorded(final_step).expect("a recording").versions();
-        let peers: BTreeSet<String> = scenario
-            .recorded_events()
-            .expect("a recording")
-            .iter()
-            .map(|line| without_count(&in_versions(line, &peer_versions)))
-            .collect();
-        let ours: BTreeSet<String> = world
-            .events(scenario.name)
-            .await
-            .iter()
-            .map(|line| without_count(&in_versions(line, &last.versions())))
-            .collect();
-        for (line, who) in peers
-            .difference(&ours)
-            .map(|line| (line, "the peer"))
-            .chain(ours.difference(&peers).map(|line| (line, "ours")))
-        {
-            if !INTENDED_EVENTS.iter().any(|(start, _)| line.starts_with(start)) {
-                found.push(format!("{}: event only of {who}: {line}", scenario.name));
-            }
-        }
+        found.extend(play(&world, scenario).await);
     }
     assert!(found.is_empty(), "{} differences without a reason:\n{}", found.len(), found.join("\n"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn playing_a_scenario_on_a_real_kubernetes_gives_what_the_peer_gave() {
+    let world = RealWorld::start(11).await.unwrap();
+    let _controller = world.start_controller();
+    let found = join_all(SCENARIOS.iter().map(|scenario| play(&world, scenario))).await.concat();
+    assert!(found.is_empty(), "{} differences without a reason:\n{}", found.len(), found.join("\n"));
+    world.real().nothing_was_refused().unwrap();
+}
+
+/// What came out otherwise than the peer's, and not on purpose.
+async fn play(world: &impl AnyWorld, scenario: &Scenario) -> Vec<String> {
+    let mut found = Vec::new();
+    world.create_namespace(scenario.name).await;
+    for (act, step) in scenario.acts {
+        perform(world, scenario, scenario.name, *act).await;
+        let as_the_peer = async || match step {
+            Some(step) => same_facts(world, scenario, step).await,
+            None => Ok(()),
+        };
+        found.extend(world.comes_to(as_the_peer).await.err());
+    }
+    found.extend(world.comes_to(async || same_events(world, scenario).await).await.err());
+    found
+}
+
+async fn same_facts(world: &impl AnyWorld, scenario: &Scenario, step: &str) -> Result<(), String> {
+    let ours = world.snapshot(scenario.name, "app").await.facts();
+    let peers = scenario.recorded(step).expect("a recording").facts();
+    let mut found = Vec::new();
+    for (fact, peer, our) in differences(&peers, &ours) {
+        let intended = INTENDED.iter().any(|(place, name, _)| {
+            (*place == "*" || *place == format!("{}/{step}", scenario.name)) && fact == *name
+        });
+        if !intended {
+            found.push(format!("{}/{step}: {fact}: the peer {peer:?}, ours {our:?}", scenario.name));
+        }
+    }
+    if found.is_empty() { Ok(()) } else { Err(found.join("\n")) }
+}
+
+async fn same_events(world: &impl AnyWorld, scenario: &Scenario) -> Result<(), String> {
+    let last = world.snapshot(scenario.name, "app").await;
+    let final_step = scenario.acts.iter().rev().find_map(|(_, step)| *step).expect("a step");
+    let peer_versions = scenario.recorded(final_step).expect("a recording").versions();
+    let lines = |events: Vec<String>, versions: &BTreeMap<String, String>| -> BTreeSet<String> {
+        events.iter().map(|line| without_count(&in_versions(line, versions))).collect()
+    };
+    let peers = lines(scenario.recorded_events().expect("a recording"), &peer_versions);
+    let ours = lines(world.events(scenario.name).await, &last.versions());
+    let only_one = peers.difference(&ours).map(|line| (line, "the peer"));
+    let only_one = only_one.chain(ours.difference(&peers).map(|line| (line, "ours")));
+    let found: Vec<String> = only_one
+        .filter(|(line, _)| !INTENDED_EVENTS.iter().any(|(start, _)| line.starts_with(start)))
+        .map(|(line, who)| format!("{}: event only of {who}: {line}", scenario.name))
+        .collect();
+    if found.is_empty() { Ok(()) } else { Err(found.join("\n")) }
 }
 
 #[tokio::test(start_paused = true)]
@@ -102,21 +124,21 @@ fn every_intended_difference_has_its_row() {
     }
 }
 
-/// Does to the world what was done to the peer's.
-pub async fn perform(world: &World, scenario: &Scenario, act: Act) {
-    let path = format!("/apis/argoproj.io/v1alpha1/namespaces/{}/rollouts/app", scenario.name);
+/// Does to the world, in this namespace, what was done to the peer's.
+pub async fn perform(world: &impl AnyWorld, scenario: &Scenario, namespace: &str, act: Act) {
+    let path = format!("/apis/argoproj.io/v1alpha1/namespaces/{namespace}/rollouts/app");
     let status = format!("{path}/status");
-    let patch = |path: String, body: serde_json::Value| async move {
+    let patch = |path: String, body: Value| async move {
         world.merge(&path, &body).await.unwrap_or_else(|answer| panic!("{act:?}: {answer}"));
     };
     match act {
         Act::Deploy => {
-            create_services(world, scenario).await;
-            create_rollout(world, scenario).await;
+            create_services(world, namespace).await;
+            create_rollout(world, scenario, namespace).await;
         }
-        Act::DeployWithoutServices => create_rollout(world, scenario).await,
+        Act::DeployWithoutServices => create_rollout(world, scenario, namespace).await,
         Act::CreateServices => {
-            create_services(world, scenario).await;
+            create_services(world, namespace).await;
             patch(path, json!({"spec": {"strategy": {"blueGreen": {"previewService": "app-preview"}}}}))
                 .await;
         }
@@ -134,14 +156,16 @@ pub async fn perform(world: &World, scenario: &Scenario, act: Act) {
     }
 }
 
-async fn create_services(world: &World, scenario: &Scenario) {
-    for service in services(scenario.name) {
+async fn create_services(world: &impl AnyWorld, namespace: &str) {
+    for service in services(namespace) {
         world.create(&service).await.expect("a Service");
     }
 }
 
-async fn create_rollout(world: &World, scenario: &Scenario) {
-    world.create(&scenario.rollout().expect("a recording")).await.expect("the Rollout");
+async fn create_rollout(world: &impl AnyWorld, scenario: &Scenario, namespace: &str) {
+    let mut rollout = scenario.rollout().expect("a recording");
+    rollout["metadata"]["namespace"] = namespace.into();
+    world.create(&rollout).await.expect("the Rollout");
 }
 
 /// `Normal SwitchService Rollout/app x2: text` without `x2`.

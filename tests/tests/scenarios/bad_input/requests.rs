@@ -1,7 +1,7 @@
 //! Broken requests, which get Kubernetes' own answers.
 
 use serde_json::{Value, json};
-use verdigris_tests::world::World;
+use verdigris_tests::{any_world::AnyWorld, real_world::RealWorld, world::World};
 
 use super::{says_all, service};
 
@@ -181,20 +181,38 @@ pub(super) fn cases() -> Vec<Case> {
 #[tokio::test(start_paused = true)]
 async fn a_broken_request_gets_kubernetes_own_answer_and_changes_nothing() {
     let world = World::new(9).await;
+    create_old(&world).await;
+    let before = world.writes();
+    for case in cases() {
+        is_refused(&world, &case).await;
+        assert_eq!(world.writes(), before, "{}: nothing may have been written", case.0);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_broken_request_gets_that_answer_of_a_real_kubernetes() {
+    let real = RealWorld::start(9).await.unwrap();
+    create_old(&real).await;
+    for case in cases() {
+        is_refused(&real, &case).await;
+    }
+}
+
+async fn create_old(world: &impl AnyWorld) {
     let old = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "old", "namespace": "default"}, "data": {"a": "b"}});
     world.create(&old).await.expect("the ConfigMap that is there before");
-    let before = world.writes();
-    for (name, [method, path, content_type], body, code, says) in cases() {
-        let (answered, status) = world.request(method, path, content_type, body).await;
-        assert_eq!(answered, code, "{name}: {status}");
-        if status.is_string() {
-            says_all(&status, says).expect(name);
-        } else {
-            assert_eq!(status["kind"], "Status", "{name}: {status}");
-            assert_eq!(status["status"], "Failure", "{name}: {status}");
-            assert_eq!(status["code"], code, "{name}: {status}");
-            says_all(&status["message"], says).expect(name);
-        }
-        assert_eq!(world.writes(), before, "{name}: nothing may have been written");
+}
+
+async fn is_refused(world: &impl AnyWorld, (name, request, body, code, says): &Case) {
+    let [method, path, content_type] = request;
+    let (answered, status) = world.request(method, path, content_type, body.clone()).await;
+    assert_eq!(answered, *code, "{name}: {status}");
+    if status.is_string() {
+        says_all(&status, says).expect(name);
+    } else {
+        assert_eq!(status["kind"], "Status", "{name}: {status}");
+        assert_eq!(status["status"], "Failure", "{name}: {status}");
+        assert_eq!(status["code"], *code, "{name}: {status}");
+        says_all(&status["message"], says).expect(name);
     }
 }

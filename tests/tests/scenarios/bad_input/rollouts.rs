@@ -1,9 +1,10 @@
 //! Broken Rollouts, beside good Services and a good Rollout.
 
+use futures::{StreamExt, stream};
 use serde_json::{Value, json};
-use verdigris_tests::world::World;
+use verdigris_tests::{any_world::AnyWorld, real_world::RealWorld, world::World};
 
-use super::{condition, rollout, says_all, service};
+use super::{condition, rollout, says_all, service, within};
 
 /// What a broken object must be answered with.
 pub(super) enum Answer {
@@ -31,7 +32,13 @@ fn containers(containers: Value) -> Value {
 }
 
 /// What is broken, the Rollout, and the answer.
-pub(super) fn cases() -> Vec<(&'static str, Value, Answer)> {
+type Case = (&'static str, Value, Answer);
+
+/// In real time most of a case is waiting: so many at once.
+const PLAYS_AT_ONCE: usize = 8;
+
+/// All of them.
+pub(super) fn cases() -> Vec<Case> {
     vec![
         (
             "negative replicas",
@@ -219,45 +226,74 @@ pub(super) fn cases() -> Vec<(&'static str, Value, Answer)> {
 #[tokio::test(start_paused = true)]
 async fn a_broken_rollout_is_told_what_is_wrong_and_harms_no_other() {
     let mut wrong = Vec::new();
-    for (name, broken, answer) in cases() {
+    for case in cases() {
         let mut world = World::with_cluster(7).await;
-        world.create(&service("shop-active", json!({}))).await.expect(name);
-        world.create(&service("shop-preview", json!({}))).await.expect(name);
-        for other in ["other-active", "other-preview"] {
-            world.create(&service(other, json!({"spec": {"selector": {"app": "other"}}}))).await.expect(name);
-        }
         world.start_controller();
-        if let Err(why) = check(&world, &broken, answer).await {
-            wrong.push(format!("{name}: {why}"));
-        }
-        world.create(&good_neighbour()).await.expect(name);
-        world.rest().await;
-        let neighbour = world.get_rollout("default", "other").await;
-        assert_eq!(neighbour["status"]["phase"], "Healthy", "{name}: the Rollout beside it");
+        wrong.extend(play(&world, "default", &case).await.err());
     }
     assert!(wrong.is_empty(), "{} wrong answers:\n{}", wrong.len(), wrong.join("\n"));
 }
 
-async fn check(world: &World, broken: &Value, answer: Answer) -> Result<(), String> {
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_broken_rollout_on_a_real_kubernetes_is_told_what_is_wrong_and_harms_no_other() {
+    let world = RealWorld::start(7).await.unwrap();
+    let _controller = world.start_controller();
+    let cases = cases();
+    let plays = cases.iter().enumerate().map(|(number, case)| {
+        let world = &world;
+        async move {
+            let namespace = format!("broken-{number}");
+            world.create_namespace(&namespace).await;
+            play(world, &namespace, case).await
+        }
+    });
+    let played: Vec<_> = stream::iter(plays).buffer_unordered(PLAYS_AT_ONCE).collect().await;
+    let wrong: Vec<String> = played.into_iter().filter_map(Result::err).collect();
+    assert!(wrong.is_empty(), "{} wrong answers:\n{}", wrong.len(), wrong.join("\n"));
+    world.real().nothing_was_refused().unwrap();
+}
+
+async fn play(world: &impl AnyWorld, namespace: &str, (name, broken, answer): &Case) -> Result<(), String> {
+    let mut objects = vec![service("shop-active", json!({})), service("shop-preview", json!({}))];
+    for other in ["other-active", "other-preview"] {
+        objects.push(service(other, json!({"spec": {"selector": {"app": "other"}}})));
+    }
+    for object in objects {
+        world.create(&within(namespace, &object)).await.expect(name);
+    }
+    let answered = check(world, &within(namespace, broken), answer).await;
+    world.create(&within(namespace, &good_neighbour())).await.expect(name);
+    let neighbour = async || {
+        let neighbour = world.get_rollout(namespace, "other").await;
+        let status = &neighbour["status"];
+        if status["phase"] == "Healthy" { Ok(()) } else { Err(format!("the Rollout beside it: {status}")) }
+    };
+    answered.and(world.comes_to(neighbour).await).map_err(|why| format!("{name}: {why}"))
+}
+
+async fn check(world: &impl AnyWorld, broken: &Value, answer: &Answer) -> Result<(), String> {
     let answered = world.create(broken).await;
     if let Refused(code, says) = answer {
         let status = answered.err().ok_or("it was accepted")?;
-        return if status["code"] == code {
+        return if status["code"] == *code {
             says_all(&status["message"], says)
         } else {
             Err(status.to_string())
         };
     }
     answered.map_err(|status| format!("it was refused: {status}"))?;
-    world.rest().await;
-    let rollout = world.get_rollout("default", "shop").await;
-    match answer {
-        Condition(kind, says) => says_all(&condition(&rollout, kind)["message"], says),
-        Invalid(says) if rollout["status"]["phase"] == "Degraded" => {
-            says_all(&condition(&rollout, "InvalidSpec")["message"], says)
+    let namespace = broken["metadata"]["namespace"].as_str().unwrap_or_default();
+    let told = async || {
+        let rollout = world.get_rollout(namespace, "shop").await;
+        match answer {
+            Condition(kind, says) => says_all(&condition(&rollout, kind)["message"], says),
+            Invalid(says) if rollout["status"]["phase"] == "Degraded" => {
+                says_all(&condition(&rollout, "InvalidSpec")["message"], says)
+            }
+            Invalid(_) | Refused(..) => Err(rollout["status"].to_string()),
         }
-        Invalid(_) | Refused(..) => Err(rollout["status"].to_string()),
-    }
+    };
+    world.comes_to(told).await
 }
 
 fn good_neighbour() -> Value {

@@ -37,6 +37,13 @@ fn service(name: &str, change: Value) -> Value {
     service
 }
 
+/// The same object in another namespace.
+fn within(namespace: &str, object: &Value) -> Value {
+    let mut object = object.clone();
+    object["metadata"]["namespace"] = namespace.into();
+    object
+}
+
 fn condition<'a>(rollout: &'a Value, kind: &str) -> &'a Value {
     rollout["status"]["conditions"]
         .as_array()

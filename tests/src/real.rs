@@ -1,0 +1,130 @@
+//! A real Kubernetes on which our manifests were applied as a user applies them, so that our controller has exactly the
+//! rights that we ship.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, ensure};
+use kube::Client;
+use verdigris_control_plane::{ControlPlane, Options, audit, binaries};
+use verdigris_controller::connect::{Target, connect};
+use verdigris_playground::world::{Clients, Place};
+
+/// Namespace of the installation, and its ServiceAccount.
+const INSTALLED: (&str, &str) = ("verdigris", "verdigris-controller");
+/// Whom the audit log names where our controller asks.
+const CONTROLLER: &str = "system:serviceaccount:verdigris:verdigris-controller";
+
+/// The control plane, with us installed. Dropping it ends it.
+pub struct Real {
+    plane: ControlPlane,
+    user: Client,
+    controller: Client,
+}
+
+impl Real {
+    /// Starts one, and installs `charts/install.yaml` with its own kubectl.
+    ///
+    /// # Errors
+    /// If it does not come up, or refuses a manifest.
+    pub async fn start() -> Result<Self> {
+        let plane = ControlPlane::start(Options::default().audited()).await?;
+        kubectl(&plane, &["apply", "-f", &install_yaml().to_string_lossy()]).await?;
+        let definition = "crd/rollouts.argoproj.io";
+        kubectl(&plane, &["wait", "--for=condition=Established", definition, "--timeout=30s"]).await?;
+        let user = plane.client().await?;
+        let controller = controller_client(&plane).await?;
+        Ok(Self { plane, user, controller })
+    }
+
+    /// The control plane itself.
+    pub fn plane(&self) -> &ControlPlane {
+        &self.plane
+    }
+
+    /// A folder that is removed with the control plane.
+    pub fn folder(&self) -> &Path {
+        self.plane.folder()
+    }
+
+    /// A client with all rights.
+    pub fn user(&self) -> Client {
+        self.user.clone()
+    }
+
+    /// A client with our controller's rights, made as the controller makes it.
+    pub fn controller(&self) -> Client {
+        self.controller.clone()
+    }
+
+    /// The playground's view of it.
+    ///
+    /// # Errors
+    /// If its kubeconfig cannot be read.
+    pub fn place(&self) -> Result<Place> {
+        let kubeconfig =
+            std::fs::read_to_string(self.plane.kubeconfig()).context("reading the kubeconfig")?;
+        let clients = Clients {
+            user: self.user(),
+            cluster: self.user(),
+            controller: self.controller(),
+            dashboard: self.user(),
+        };
+        Ok(Place::elsewhere(self.plane.url().to_owned(), kubeconfig, clients))
+    }
+
+    /// What our controller asked so far, oldest first.
+    ///
+    /// # Errors
+    /// If the audit log cannot be read.
+    pub fn asked_by_controller(&self) -> Result<Vec<audit::Entry>> {
+        let all = self.plane.audit()?.into_iter();
+        Ok(all.filter(|entry| entry.user.username == CONTROLLER).collect())
+    }
+
+    /// Our controller asked for things, and had the right to each.
+    ///
+    /// # Errors
+    /// What it had no right to.
+    pub fn nothing_was_refused(&self) -> Result<()> {
+        let asked = self.asked_by_controller()?;
+        ensure!(
+            asked.iter().any(audit::Entry::writes),
+            "the controller wrote nothing: was it the one that ran?"
+        );
+        let refused: Vec<String> = asked
+            .iter()
+            .filter(|entry| matches!(entry.code(), 401 | 403))
+            .map(|entry| format!("{} {} ({})", entry.verb, entry.resource(), entry.uri))
+            .collect();
+        ensure!(refused.is_empty(), "charts/ gives the controller no right to: {refused:#?}");
+        Ok(())
+    }
+}
+
+async fn controller_client(plane: &ControlPlane) -> Result<Client> {
+    let token = plane.service_account_token(INSTALLED.0, INSTALLED.1).await?;
+    let kubeconfig = plane.folder().join("controller.kubeconfig");
+    let text = plane.kubeconfig_as("controller", &token);
+    std::fs::write(&kubeconfig, text).context("writing the controller's kubeconfig")?;
+    let target = Target { kubeconfig: Some(kubeconfig), context: None };
+    Ok(connect(target).await?.0)
+}
+
+async fn kubectl(plane: &ControlPlane, arguments: &[&str]) -> Result<()> {
+    let output = tokio::process::Command::new(binaries::find("kubectl")?)
+        .args(arguments)
+        .env("KUBECONFIG", plane.kubeconfig())
+        .env("KUBECACHEDIR", plane.folder().join("kubectl-cache"))
+        .stdin(std::process::Stdio::null())
+        .kill_on_drop(true)
+        .output()
+        .await
+        .context("starting kubectl")?;
+    let complaint = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "kubectl {}: {}", arguments.join(" "), complaint.trim());
+    Ok(())
+}
+
+fn install_yaml() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../charts/install.yaml")
+}

@@ -1,0 +1,102 @@
+//! A whole cluster in real time: a real Kubernetes, simulated nodes and our controller with the rights that we ship.
+
+use std::{sync::Arc, time::Duration};
+
+use anyhow::Result;
+use http::Request;
+use jiff::Timestamp;
+use kube::{Client, client::Body};
+use tokio::{
+    task::JoinHandle,
+    time::{Instant, sleep},
+};
+use verdigris_controller::{Controller, Options, Ports, SystemClock};
+use verdigris_playground_cluster::{Cluster, Options as ClusterOptions};
+
+use crate::{any_world::AnyWorld, fuse::Fuse, real::Real};
+
+/// How often to look.
+const LOOK_EVERY: Duration = Duration::from_millis(150);
+/// How long anything may take besides the delays that a scenario waits for, on a machine that is busy with other tests.
+const LOOK_MAX: Duration = Duration::from_secs(90);
+
+/// A real cluster. Its controllers are those that tests start. Dropping it ends everything.
+pub struct RealWorld {
+    _cluster: Cluster,
+    real: Real,
+    seed: u64,
+}
+
+/// A controller of ours. Dropping it ends it where it stands, as a crash does.
+pub struct RunningController {
+    task: JoinHandle<()>,
+}
+
+impl RealWorld {
+    /// Kubernetes with us installed, and nodes.
+    ///
+    /// # Errors
+    /// If it does not come up.
+    pub async fn start(seed: u64) -> Result<Self> {
+        let real = Real::start().await?;
+        let mut options = ClusterOptions::with_sockets(Arc::new(now), seed);
+        options.proxy = None;
+        let cluster = Cluster::start_nodes(real.user(), options);
+        Ok(Self { _cluster: cluster, real, seed })
+    }
+
+    /// The Kubernetes in it.
+    pub fn real(&self) -> &Real {
+        &self.real
+    }
+
+    /// Starts our controller for all namespaces.
+    pub fn start_controller(&self) -> RunningController {
+        self.run(self.real.controller(), Options::default())
+    }
+
+    /// Starts our controller for one namespace, with a fuse in its line to the API server.
+    pub fn start_controller_in(&self, namespace: &str, fuse: &Fuse) -> RunningController {
+        let client = self.real.controller();
+        let line = tower::service_fn(move |request: Request<Body>| {
+            let client = client.clone();
+            async move { client.send(request).await }
+        });
+        let client = Client::new(fuse.protect(line), namespace);
+        self.run(client, Options { namespace: Some(namespace.to_owned()), ..Options::default() })
+    }
+
+    fn run(&self, client: Client, options: Options) -> RunningController {
+        let dice = fastrand::Rng::with_seed(self.seed);
+        let controller = Controller::new(Ports { client, clock: Arc::new(SystemClock), dice }, options);
+        RunningController { task: tokio::spawn(controller.run(std::future::pending())) }
+    }
+}
+
+impl AnyWorld for RealWorld {
+    fn client(&self) -> Client {
+        self.real.user()
+    }
+
+    async fn comes_to<T>(&self, mut look: impl AsyncFnMut() -> Result<T, String>) -> Result<T, String> {
+        let end = Instant::now() + LOOK_MAX;
+        loop {
+            match look().await {
+                Ok(seen) => return Ok(seen),
+                Err(last) if Instant::now() >= end => return Err(format!("after {LOOK_MAX:?}: {last}")),
+                Err(_) => sleep(LOOK_EVERY).await,
+            }
+        }
+    }
+}
+
+impl Drop for RunningController {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "a real cluster lives in real time: this is where it enters")]
+fn now() -> Timestamp {
+    Timestamp::now()
+}

@@ -1,0 +1,9 @@
+//! Scenarios, each in two worlds: the embedded API server and a simulated cluster on one paused clock; and, in the tests whose
+//! names say so, a real Kubernetes in real time.
+
+#![expect(clippy::needless_pass_by_value, reason = "builders read best with the JSON written in their call")]
+
+mod bad_input;
+mod crash;
+mod recordings;
+mod writes;
