@@ -142,6 +142,8 @@ pub struct Schema {
     pub patch_merge_key: Option<String>,
     /// Left out when it is empty, 0 or false: how built-in types are written.
     pub omit_zero: bool,
+    /// A struct of a built-in type that is there before anything is set in it.
+    pub always_there: bool,
     /// Rules in the Common Expression Language.
     pub rules: Option<Arc<Rules>>,
     /// Every one of these must hold besides (they only restrict, they name no fields).

@@ -85,6 +85,8 @@ fn slice_faults(object: &Value) -> Vec<FieldError> {
                     faults.push(FieldError::invalid(path, address, "must be an IPv4 address"));
                 }
                 ("IPv6", Ok(IpAddr::V4(_))) => {
+                    // Of these the real server names the list, not the item.
+                    let path = path.trim_end_matches(|c: char| c != '[').trim_end_matches('[');
                     faults.push(FieldError::invalid(path, address, "must be an IPv6 address"));
                 }
                 _ => faults.extend(address_faults(address, &path)),

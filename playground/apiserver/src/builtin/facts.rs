@@ -10,6 +10,9 @@ const FACTS: [&str; 2] = [include_str!("facts.txt"), include_str!("defaults.txt"
 /// Marks a field that the API leaves out when it is empty; ours, never shown to clients.
 pub(super) const OMIT_ZERO: &str = "x-omit-zero";
 
+/// Marks a struct that an object has before anything is set in it; ours, never shown to clients.
+const ALWAYS_THERE: &str = "x-always-there";
+
 /// Adds the facts to the definitions they speak of.
 pub(super) fn add_to(definitions: &mut BTreeMap<String, Value>) {
     let mut definition: Option<&mut Map<String, Value>> = None;
@@ -57,7 +60,10 @@ fn add(node: &mut Map<String, Value>, word: &str) {
         "patch" => set("x-kubernetes-patch-strategy", json!(value)),
         "key" => set("x-kubernetes-patch-merge-key", json!(value)),
         "default" => set("default", serde_json::from_str(value).unwrap_or(Value::Null)),
-        "struct" => set("default", json!({})),
+        "struct" => {
+            set("default", json!({}));
+            set(ALWAYS_THERE, json!(true));
+        }
         "zero" => set(OMIT_ZERO, json!(true)),
         _ => {}
     }

@@ -224,11 +224,18 @@ pub(super) fn rbac_binding() -> Strategy {
         validate_create: |binding| {
             let kind = text(&binding["roleRef"], "kind");
             let mut faults = Vec::new();
+            let group = text(&binding["roleRef"], "apiGroup");
+            if group != RBAC_GROUP {
+                faults.push(FieldError::not_supported("roleRef.apiGroup", group, &[RBAC_GROUP]));
+            }
             if !matches!(kind, "Role" | "ClusterRole") {
                 faults.push(FieldError::not_supported("roleRef.kind", kind, &["Role", "ClusterRole"]));
             }
             if text(&binding["roleRef"], "name").is_empty() {
                 faults.push(FieldError::required("roleRef.name", ""));
+            }
+            for (path, subject) in items(binding, "subjects", "") {
+                subject_faults(subject, path.trim_start_matches('.'), &mut faults);
             }
             faults
         },
@@ -238,6 +245,31 @@ pub(super) fn rbac_binding() -> Strategy {
             changed.then(fault).into_iter().collect()
         },
         ..rbac()
+    }
+}
+
+/// What is wrong with one of those whom a binding names.
+fn subject_faults(subject: &Value, path: &str, faults: &mut Vec<FieldError>) {
+    if text(subject, "name").is_empty() {
+        faults.push(FieldError::required(format!("{path}.name"), ""));
+    }
+    let (kind, group) = (text(subject, "kind"), text(subject, "apiGroup"));
+    let of_group = |wanted: &str| {
+        let fault = || FieldError::not_supported(format!("{path}.apiGroup"), group, &[wanted]);
+        (group != wanted).then(fault)
+    };
+    match kind {
+        "ServiceAccount" => {
+            faults.extend(of_group(""));
+            if text(subject, "namespace").is_empty() {
+                faults.push(FieldError::required(format!("{path}.namespace"), ""));
+            }
+        }
+        "User" | "Group" => faults.extend(of_group(RBAC_GROUP)),
+        _ => {
+            let kinds = ["ServiceAccount", "User", "Group"];
+            faults.push(FieldError::not_supported(format!("{path}.kind"), kind, &kinds));
+        }
     }
 }
 

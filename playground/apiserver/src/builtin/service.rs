@@ -30,10 +30,14 @@ const SELECTABLE_FIELDS: [SelectableField; 2] = [
 pub(super) fn strategy() -> Strategy {
     Strategy {
         default: defaults,
-        prepare_create: |service, _| service["status"] = json!({"loadBalancer": {}}),
+        prepare_create: |service, _| {
+            service["status"] = json!({"loadBalancer": {}});
+            list_address(&mut service["spec"]);
+        },
         prepare_update: |new, old, _| {
             keep_status(new, old);
             keep_addresses(new, old);
+            list_address(&mut new["spec"]);
         },
         validate_create: faults,
         validate_update: |new, old| {
@@ -163,11 +167,15 @@ fn defaults(service: &mut Value) {
     if kind == "LoadBalancer" {
         fill(spec, "allocateLoadBalancerNodePorts", true);
     }
+    object_at(service, "status").map(|status| status.entry("loadBalancer").or_insert_with(|| json!({})));
+}
+
+/// The one address is also the first of the list.
+fn list_address(spec: &mut Value) {
     let address = text(spec, "clusterIP").to_owned();
     if !address.is_empty() {
         fill(spec, "clusterIPs", json!([address]));
     }
-    object_at(service, "status").map(|status| status.entry("loadBalancer").or_insert_with(|| json!({})));
 }
 
 /// What a change does not mention of what was handed out stays.

@@ -10,7 +10,7 @@ impl Schema {
     pub fn zero(&self) -> Value {
         let fields = self.properties.iter().filter_map(|(name, node)| {
             let value = match node.kind {
-                _ if node.default.as_ref().is_some_and(|default| *default == json!({})) => node.zero(),
+                _ if node.always_there => node.zero(),
                 _ if node.default.as_ref().is_some_and(|default| *default == "" || *default == 0) => {
                     node.default.clone()?
                 }

@@ -38,7 +38,11 @@ fn parsed(call: &Call<'_>, yaml: bool) -> Result<Value, ApiError> {
     let fault = match parse(body, yaml) {
         Ok(value) if value.is_object() => return Ok(value),
         Ok(other) => {
-            let found = crate::schema::type_name(&other);
+            let found = match &other {
+                Value::Number(_) => "number",
+                Value::Bool(_) => "bool",
+                other => crate::schema::type_name(other),
+            };
             format!(
                 "couldn't get version/kind; json parse error: json: cannot unmarshal {found} into Go value of type struct {{ APIVersion string \"json:\\\"apiVersion,omitempty\\\"\"; Kind string \"json:\\\"kind,omitempty\\\"\" }}"
             )

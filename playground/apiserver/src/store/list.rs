@@ -298,6 +298,12 @@ fn written_list(call: &Call<'_>, page: &[&Arc<Stored>], metadata: &Value) -> Ans
         }
     }
     out.extend_from_slice(b"]}");
+    if page.is_empty() && !whole {
+        // A list of metadata alone has no items rather than an empty list of them.
+        let end = out.len() - 3;
+        out.truncate(end);
+        out.extend_from_slice(b"null}");
+    }
     Answer::encoded(200, out, call.form)
 }
 

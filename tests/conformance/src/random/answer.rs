@@ -23,6 +23,7 @@ pub fn comparable(answered: &Answered, memory: &mut Memory) -> Answered {
     if is_list(&body) {
         body["metadata"]["resourceVersion"] = json!("now");
     }
+    compare_causes(&mut body);
     tidy(&mut body, memory);
     // What stood before its uid was seen is named now.
     tidy(&mut body, memory);
@@ -34,8 +35,28 @@ pub fn comparable(answered: &Answered, memory: &mut Memory) -> Answered {
     }
 }
 
+/// The message of an `Invalid` answer is made of its causes; the real server names some of them twice or three times,
+/// depending on how many layers look, and shows a patched object with its fields in the order of its type.
+fn compare_causes(body: &mut Value) {
+    let Some(Value::Array(causes)) = body.pointer_mut("/details/causes") else { return };
+    for cause in causes.iter_mut() {
+        if cause["field"] == "patch" {
+            cause["message"] = json!("the patched object, and what is wrong with it");
+        }
+    }
+    let mut seen = Vec::new();
+    causes.retain(|cause| {
+        let fresh = !seen.contains(cause);
+        seen.push(cause.clone());
+        fresh
+    });
+    if body["reason"] == "Invalid" {
+        body["message"] = json!("made of the causes");
+    }
+}
+
 fn is_list(body: &Value) -> bool {
-    body["items"].is_array() || body["kind"] == "Table"
+    body["kind"].as_str().is_some_and(|kind| kind.ends_with("List") || kind == "Table")
 }
 
 /// Names what is made up in place.

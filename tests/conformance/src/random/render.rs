@@ -327,7 +327,9 @@ fn changes(kind: &Kind, step: &Step) -> Vec<(String, Value)> {
         let value = values.get(usize::from(*value) % values.len())?;
         Some((pointer.clone(), value.clone()))
     };
-    step.tweaks.iter().filter_map(change).collect()
+    // An applied null is a wish that the real server's merging of types does not grant in a way of its own.
+    let applies = [Deed::ApplyPart, Deed::ApplyWhole].contains(&step.deed);
+    step.tweaks.iter().filter_map(change).filter(|(_, value)| !(applies && value.is_null())).collect()
 }
 
 /// A whole object.

@@ -14,7 +14,7 @@ use tokio::{sync::Notify, task::JoinHandle, time::timeout};
 use super::kinds::Kind;
 
 /// How long a watch may take to say what a list says already.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A watch of all objects of one kind.
 pub struct Watched {
@@ -69,7 +69,9 @@ impl Watched {
 
     /// Waits until the events in a namespace, folded, give what `list` says; else tells what they give.
     pub async fn agrees(&self, namespace: &str, list: &Value) -> Result<(), String> {
-        let wanted = listed(list);
+        let mut wanted = listed(list);
+        // Of cluster-wide objects, those of this sequence.
+        wanted.retain(|_, object| place(object) == namespace);
         let wait = async {
             loop {
                 let mut change = std::pin::pin!(self.changed.notified());
