@@ -135,7 +135,7 @@ fn take_one(
     Ok(Some(String::new()))
 }
 
-fn field(reference: &ObjectFieldSelector, sources: &Sources<'_>) -> Result<String, String> {
+pub(super) fn field(reference: &ObjectFieldSelector, sources: &Sources<'_>) -> Result<String, String> {
     let (metadata, spec) = (&sources.pod.metadata, sources.pod.spec.as_ref());
     let path = reference.field_path.as_str();
     let value = match path {
@@ -162,7 +162,7 @@ fn field(reference: &ObjectFieldSelector, sources: &Sources<'_>) -> Result<Strin
 }
 
 /// A container's own limit or request, in whole units rounded up: 50m of CPU is 1, 128Mi of memory is 134217728.
-fn resource(reference: &ResourceFieldSelector, container: &Container) -> Result<String, String> {
+pub(super) fn resource(reference: &ResourceFieldSelector, container: &Container) -> Result<String, String> {
     let unsupported = || format!("unsupported container resource: {}", reference.resource);
     let (side, name) = reference.resource.split_once('.').ok_or_else(unsupported)?;
     let resources = container.resources.as_ref();

@@ -30,8 +30,11 @@ use tracing::debug;
 
 use super::Kubelet;
 
+mod exec;
 mod logs;
+mod port_forward;
 mod query;
+mod upgrade;
 
 use query::Query;
 
@@ -112,7 +115,8 @@ async fn converse(kubelet: Arc<Kubelet>, acceptor: TlsAcceptor, stream: TcpStrea
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
-        .serve_connection(TokioIo::new(stream), answer);
+        .serve_connection(TokioIo::new(stream), answer)
+        .with_upgrades();
     if let Err(error) = connection.await {
         debug!(%error, "connection broke");
     }
@@ -123,10 +127,17 @@ fn answer(kubelet: &Arc<Kubelet>, request: Request<Incoming>) -> Response<Body> 
     let parts: Vec<&str> = path.split('/').skip(1).collect();
     let query = Query::parse(request.uri().query().unwrap_or_default());
     let get = request.method() == Method::GET;
+    let connect = get || request.method() == Method::POST;
     match parts.as_slice() {
         ["healthz"] if get => plain(StatusCode::OK, "ok"),
         ["containerLogs", namespace, pod, container] if get => {
             logs::answer(kubelet, (namespace, pod, container), &query)
+        }
+        ["exec" | "attach", namespace, pod, container] if connect => {
+            exec::answer(kubelet, (namespace, pod, container), &query, parts[0] == "attach", request)
+        }
+        ["portForward", namespace, pod] if connect => {
+            port_forward::answer(kubelet, (namespace, pod), request)
         }
         _ => plain(StatusCode::NOT_FOUND, "404 page not found\n"),
     }
