@@ -3,14 +3,15 @@
 use super::metadata::linked_into;
 
 /// Crate, and the crates of ours that it may be built from.
-const ARROWS: [(&str, &[&str]); 10] = [
+const ARROWS: [(&str, &[&str]); 11] = [
     ("verdigris-crds", &[]),
     ("verdigris-core", &["verdigris-crds"]),
     ("verdigris-controller", &["verdigris-core", "verdigris-crds"]),
     ("verdigris-dashboard", &["verdigris-core", "verdigris-crds"]),
     ("verdigris-kubectl-plugin", &["verdigris-core", "verdigris-crds", "verdigris-dashboard"]),
     ("verdigris-playground-apiserver", &[]),
-    ("verdigris-playground-cluster", &[]),
+    ("verdigris-playground-streams", &[]),
+    ("verdigris-playground-cluster", &["verdigris-playground-streams"]),
     ("verdigris-control-plane", &[]),
     (
         "verdigris-playground",
@@ -22,6 +23,7 @@ const ARROWS: [(&str, &[&str]); 10] = [
             "verdigris-kubectl-plugin",
             "verdigris-playground-apiserver",
             "verdigris-playground-cluster",
+            "verdigris-playground-streams",
         ],
     ),
     (
@@ -36,6 +38,7 @@ const ARROWS: [(&str, &[&str]); 10] = [
             "verdigris-playground",
             "verdigris-playground-apiserver",
             "verdigris-playground-cluster",
+            "verdigris-playground-streams",
         ],
     ),
 ];
@@ -56,7 +59,7 @@ fn no_crate_knows_more_of_ours_than_its_arrows_say() {
 
 #[test]
 fn the_core_and_the_types_are_pure() {
-    for package in ["verdigris-crds", "verdigris-core"] {
+    for package in ["verdigris-crds", "verdigris-core", "verdigris-playground-streams"] {
         let linked = linked_into(package);
         let impure: Vec<_> = IMPURE.iter().filter(|name| linked.contains(**name)).collect();
         assert!(impure.is_empty(), "{package} is built from {impure:?}");
