@@ -116,7 +116,7 @@ pub fn apply(write: Write<'_>, live: &Value, wanted: &Value, force: bool) -> Res
         owned.fields = owned.fields.difference(&change.touched).difference(&change.removed);
     }
     // Whoever applies what is there already comes to own it, but at no time.
-    let same = !live.is_null() && change.touched.is_empty() && change.removed.is_empty();
+    let same = !live.is_null() && change.nothing;
     let time =
         if same { last.map(|last| last.time).unwrap_or_default() } else { managers::time_text(write.now) };
     let owned = Owned { fields: wanted_fields, time, api_version: write.resource.api_version() };
@@ -130,6 +130,8 @@ struct Change {
     /// Added or modified.
     touched: FieldSet,
     removed: FieldSet,
+    /// Nothing differs, not even what nobody can own.
+    nothing: bool,
 }
 
 impl Change {
@@ -150,7 +152,8 @@ impl Change {
         }
         let removed = typed::fields_of(old, schema).difference(&typed::fields_of(new, schema));
         let touched = added.union(&typed::modified(old, new, schema));
-        Self { touched: ownable(write, touched), removed: ownable(write, removed) }
+        let nothing = touched.is_empty() && removed.is_empty();
+        Self { touched: ownable(write, touched), removed: ownable(write, removed), nothing }
     }
 }
 

@@ -108,7 +108,26 @@ pub fn faults(resource: &Resource, object: &Value) -> Vec<FieldError> {
     faults.extend(annotation_faults(&object["metadata"]["annotations"], "metadata.annotations"));
     faults.extend(owner_faults(&object["metadata"]["ownerReferences"]));
     faults.extend(finalizer_faults(object));
+    faults.extend(short_finalizer_faults(resource, object));
     faults
+}
+
+/// Groups whose kinds are checked by the rules that all kinds share and no others, as custom resources are.
+const PLAINLY_CHECKED: [&str; 3] =
+    ["admissionregistration.k8s.io", "apiextensions.k8s.io", "coordination.k8s.io"];
+
+/// Built-in kinds take finalizers without a domain only of a few names.
+fn short_finalizer_faults(resource: &Resource, object: &Value) -> Vec<FieldError> {
+    if resource.custom || PLAINLY_CHECKED.contains(&resource.group.as_str()) {
+        return Vec::new();
+    }
+    let standard = [FOREGROUND, ORPHAN, "kubernetes"];
+    let detail = "name is neither a standard finalizer name nor is it fully qualified";
+    let found = finalizers(object).into_iter().enumerate();
+    found
+        .filter(|(_, name)| !name.contains('/') && !standard.contains(name))
+        .map(|(index, name)| FieldError::invalid(format!("metadata.finalizers[{index}]"), name, detail))
+        .collect()
 }
 
 fn name_field_faults(resource: &Resource, object: &Value) -> Vec<FieldError> {

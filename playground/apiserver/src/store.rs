@@ -181,13 +181,14 @@ impl Store {
         })?;
         let mut call = Call { request, resource, target, form, now, warnings: Vec::new() };
         let answer = if call.target.name.is_empty() {
-            self.collection_step(&mut call)?
+            self.collection_step(&mut call)
         } else if call.target.subresource.is_empty() {
-            self.object_step(&mut call)?
+            self.object_step(&mut call)
         } else {
-            self.part_step(&mut call)?
+            self.part_step(&mut call)
         };
-        Ok(answer.with_warnings(call.warnings))
+        // Warnings are for the user, whatever comes of the request.
+        Ok(answer.unwrap_or_else(|error| Answer::error(&error)).with_warnings(call.warnings))
     }
 
     fn collection_step(&mut self, call: &mut Call<'_>) -> Result<Answer, ApiError> {

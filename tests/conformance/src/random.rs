@@ -19,6 +19,7 @@ pub mod memory;
 pub mod player;
 pub mod render;
 pub mod request;
+pub mod stepped;
 pub mod steps;
 pub mod telling;
 pub mod watched;

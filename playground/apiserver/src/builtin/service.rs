@@ -51,6 +51,16 @@ pub(super) fn strategy() -> Strategy {
             all.extend(faults(new));
             all
         },
+        validate_status_update: |new, _| {
+            let ingress =
+                new["status"]["loadBalancer"]["ingress"].as_array().is_some_and(|list| !list.is_empty());
+            let balanced = text(&new["spec"], "type") == "LoadBalancer";
+            let fault = || {
+                let detail = "may only be used when `spec.type` is 'LoadBalancer'";
+                FieldError::forbidden("status.loadBalancer.ingress", detail)
+            };
+            (ingress && !balanced).then(fault).into_iter().collect()
+        },
         name_rule: NameRule::Dns1035Label,
         selectable_fields: &SELECTABLE_FIELDS,
         ..Strategy::default()

@@ -58,9 +58,9 @@ impl Store {
             if !target.subresource.is_empty() {
                 return Err(ApiError::not_found(call.resource.group_resource(), &target.name));
             }
+            let mut object = fields::apply(author.write(call), &Value::Null, wanted, options.force)?;
             check_name(call, wanted)?;
             check_no_uid(call, wanted)?;
-            let mut object = fields::apply(author.write(call), &Value::Null, wanted, options.force)?;
             fit_namespace(call, &mut object)?;
             body::shaped(call, &mut object, options.unknown_fields, Source::Body)?;
             let shown = self.create(call, object, options, &author)?;

@@ -11,8 +11,7 @@ use super::{
     answer::{Answered, comparable},
     kinds::KINDS,
     memory::Memory,
-    render::set,
-    request::{Asked, Body, NAMESPACE},
+    request::Asked,
     watched::Watched,
 };
 
@@ -84,38 +83,14 @@ impl Player {
         namespace: &str,
         memory: &mut Memory,
     ) -> anyhow::Result<Answered> {
-        let here = |text: &str| text.replace(NAMESPACE, namespace);
-        let path = here(&asked.path);
-        let query: Vec<String> = asked
-            .query
-            .iter()
-            .map(|(key, value)| format!("{key}={}", encoded(&memory.fill(&here(value)))))
-            .collect();
-        let target = if query.is_empty() { path.clone() } else { format!("{path}?{}", query.join("&")) };
-        let body = match &asked.body {
-            Body::Empty => String::new(),
-            Body::Text(text) => memory.fill(&here(text)),
-            Body::Changed { of, changes, otherwise } => match memory.last(&here(of)) {
-                Some(last) => {
-                    let mut object = last.clone();
-                    for (pointer, value) in changes {
-                        set(&mut object, pointer, value);
-                    }
-                    memory.fill(&here(&object.to_string()))
-                }
-                None => memory.fill(&here(otherwise)),
-            },
+        let ready = asked.ready(namespace, memory);
+        let target = if ready.query.is_empty() {
+            ready.path.clone()
+        } else {
+            format!("{}?{}", ready.path, ready.query)
         };
-        let answered = self.send(asked.method, &target, asked.media, asked.accept, body).await?;
-        let body = &answered.body;
-        if let Some(token) = body["metadata"]["continue"].as_str() {
-            memory.saw_continue(token);
-        }
-        let one = answered.code < 300 && asked.accept.is_empty() && !body["items"].is_array();
-        let stays = !asked.query.iter().any(|(key, _)| key == "dryRun");
-        if one && stays && body["kind"] != "Status" {
-            memory.saw(&object_path(&path, asked.method, body), body);
-        }
+        let answered = self.send(ready.method, &target, ready.media, ready.accept, ready.body).await?;
+        asked.answered(&ready.path, answered.code, &answered.body, memory);
         Ok(comparable(&answered, memory))
     }
 
@@ -175,25 +150,4 @@ impl Player {
                 .unwrap_or_else(|_| Value::String(String::from_utf8_lossy(&body).into_owned())),
         })
     }
-}
-
-/// Where the object of an answer is to be found again.
-fn object_path(path: &str, method: &str, body: &Value) -> String {
-    if body["kind"] == "Scale" {
-        return path.to_owned();
-    }
-    let path = path.strip_suffix("/status").unwrap_or(path);
-    match body["metadata"]["name"].as_str() {
-        Some(name) if method == "POST" => format!("{path}/{name}"),
-        _ => path.to_owned(),
-    }
-}
-
-fn encoded(text: &str) -> String {
-    text.bytes()
-        .map(|byte| match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' => char::from(byte).to_string(),
-            other => format!("%{other:02X}"),
-        })
-        .collect()
 }
