@@ -6,8 +6,12 @@ use http::{Method, Request, header};
 use http_body_util::BodyExt;
 use kube::client::Body;
 use serde_json::{Value, json};
+use tokio::time::{sleep, timeout};
 
 use crate::facts::Snapshot;
+
+/// A server gives up on a request after a minute.
+const ANSWER_MAX: Duration = Duration::from_secs(70);
 
 /// A cluster with our controller in it, in virtual time or in real.
 #[expect(async_fn_in_trait, reason = "scenarios wait in the task that asks")]
@@ -26,7 +30,7 @@ pub trait AnyWorld {
 
     /// Lets so many seconds pass.
     async fn wait_seconds(&self, seconds: u64) {
-        tokio::time::sleep(Duration::from_secs(seconds)).await;
+        sleep(Duration::from_secs(seconds)).await;
     }
 
     /// Creates a namespace.
@@ -117,9 +121,14 @@ pub trait AnyWorld {
             .header(header::USER_AGENT, "scenario")
             .body(Body::from(body.into()))
             .expect("a request");
-        let answer = self.client().send(request).await.expect("an answer");
-        let code = answer.status().as_u16();
-        let bytes = answer.into_body().collect().await.expect("a whole body").to_bytes();
+        let exchange = async {
+            let answer = self.client().send(request).await.expect("an answer");
+            let code = answer.status().as_u16();
+            (code, answer.into_body().collect().await.expect("a whole body").to_bytes())
+        };
+        let exchange = timeout(ANSWER_MAX, exchange).await;
+        let (code, bytes) =
+            exchange.unwrap_or_else(|_| panic!("{method} {path}: no answer within {ANSWER_MAX:?}"));
         let text = || Value::from(String::from_utf8_lossy(&bytes).into_owned());
         (code, serde_json::from_slice(&bytes).unwrap_or_else(|_| text()))
     }

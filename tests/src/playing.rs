@@ -4,7 +4,7 @@
 use anyhow::Context as _;
 use http::{Method, Request, header};
 use serde_json::{Value, json};
-use tokio::time::{Duration, Instant, sleep};
+use tokio::time::{Duration, Instant, sleep, timeout_at};
 use verdigris_controller::rules::Rules;
 use verdigris_playground::{
     home::Home,
@@ -78,6 +78,11 @@ impl Playing {
         }
     }
 
+    /// The Kubernetes in it, if it is a real one.
+    pub fn real(&self) -> Option<&Real> {
+        self.real.as_ref()
+    }
+
     /// Where there are rights, our controller had the right to all that it asked for.
     ///
     /// # Errors
@@ -92,9 +97,18 @@ impl Playing {
         self.phase("Healthy").await
     }
 
+    /// Changes the version.
+    ///
+    /// # Errors
+    /// If the API refuses it.
+    pub async fn change(&self, version: &str) -> anyhow::Result<()> {
+        let change = json!({"spec": {"template": template(version)}});
+        self.ask(Method::PATCH, WEB, &change).await.map(drop)
+    }
+
     /// Changes the version, and waits until it is in preview, complete, and the Rollout is Paused.
     pub async fn update(&self, version: &str) -> anyhow::Result<()> {
-        self.ask(Method::PATCH, WEB, &json!({"spec": {"template": template(version)}})).await?;
+        self.change(version).await?;
         self.phase("Paused").await
     }
 
@@ -140,9 +154,12 @@ pub async fn answers(load: &Load, version: &str) -> anyhow::Result<()> {
 }
 
 /// Waits until something is so.
+///
+/// # Errors
+/// What it waited for.
 pub async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) -> anyhow::Result<()> {
     let end = Instant::now() + SOON;
-    while !is_so().await {
+    while !timeout_at(end, is_so()).await.with_context(|| format!("waited {SOON:?} for {what}: no answer"))? {
         anyhow::ensure!(Instant::now() < end, "waited {SOON:?} for {what}");
         sleep(Duration::from_millis(10)).await;
     }

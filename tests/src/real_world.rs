@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use kube::{Client, client::Body};
 use tokio::{
     task::JoinHandle,
-    time::{Instant, sleep},
+    time::{Instant, sleep_until, timeout_at},
 };
 use verdigris_controller::{Controller, Options, Ports, SystemClock};
 use verdigris_playground_cluster::{Cluster, Options as ClusterOptions};
@@ -80,11 +80,23 @@ impl AnyWorld for RealWorld {
 
     async fn comes_to<T>(&self, mut look: impl AsyncFnMut() -> Result<T, String>) -> Result<T, String> {
         let end = Instant::now() + LOOK_MAX;
+        let mut last = "nothing".to_owned();
         loop {
-            match look().await {
-                Ok(seen) => return Ok(seen),
-                Err(last) if Instant::now() >= end => return Err(format!("after {LOOK_MAX:?}: {last}")),
-                Err(_) => sleep(LOOK_EVERY).await,
+            // Of a Kubernetes that is not there any more nothing is to be expected.
+            self.real
+                .plane()
+                .still_runs("what a scenario looks for")
+                .map_err(|error| format!("{error}; {last}"))?;
+            match timeout_at(end, look()).await {
+                Ok(Ok(seen)) => return Ok(seen),
+                Ok(Err(seen)) => last = seen,
+                Err(_) => {
+                    return Err(format!("waited {LOOK_MAX:?}, and got no answer any more; before: {last}"));
+                }
+            }
+            sleep_until(end.min(Instant::now() + LOOK_EVERY)).await;
+            if Instant::now() >= end {
+                return Err(format!("waited {LOOK_MAX:?}; last: {last}"));
             }
         }
     }

@@ -18,6 +18,9 @@ use crate::{
     process::Process,
 };
 
+const ETCD: &str = "etcd";
+const APISERVER: &str = "kube-apiserver";
+const MANAGER: &str = "kube-controller-manager";
 /// How long one program may take until it answers, on a machine that is busy with other tests.
 const UP_MAX: Duration = Duration::from_secs(90);
 /// How long one question may take while we wait.
@@ -169,6 +172,22 @@ impl ControlPlane {
         self.folder.join(&format!("{program}.log"))
     }
 
+    /// Whether all that was started still runs: a test that waits asks, so as not to wait for what cannot come.
+    ///
+    /// # Errors
+    /// Which program ended, and its last words.
+    pub fn still_runs(&self, waited_for: &str) -> Result<()> {
+        let manager = (!self.options.controllers.is_empty()).then_some((&self.manager, MANAGER));
+        let programs = [Some((&self.etcd, ETCD)), Some((&self.apiserver, APISERVER)), manager];
+        for (place, name) in programs.into_iter().flatten() {
+            match lock(place).as_mut() {
+                Some(process) => process.still_runs(waited_for)?,
+                None => return Err(Error::Stopped { name, waited_for: waited_for.to_owned() }),
+            }
+        }
+        Ok(())
+    }
+
     /// Kills etcd: from now on the API can neither read nor write.
     pub fn stop_etcd(&self) {
         drop(lock(&self.etcd).take());
@@ -179,7 +198,7 @@ impl ControlPlane {
     /// # Errors
     /// If it does not come up.
     pub async fn start_etcd(&self) -> Result<()> {
-        self.launch(&self.etcd, "etcd", &arguments::etcd(&self.folder, self.ports))?;
+        self.launch(&self.etcd, ETCD, &arguments::etcd(&self.folder, self.ports))?;
         let address = format!("127.0.0.1:{}", self.ports.etcd);
         wait_for("etcd to listen", || {
             let address = address.clone();
@@ -202,7 +221,7 @@ impl ControlPlane {
     /// If it does not come up.
     pub async fn start_apiserver(&self) -> Result<()> {
         let arguments = arguments::apiserver(&self.folder, self.ports, &self.options);
-        self.launch(&self.apiserver, "kube-apiserver", &arguments)?;
+        self.launch(&self.apiserver, APISERVER, &arguments)?;
         let client = self.client().await?;
         wait_for("kube-apiserver to be ready", || {
             let client = client.clone();
@@ -233,7 +252,7 @@ impl ControlPlane {
             return Ok(());
         }
         let arguments = arguments::manager(&self.folder, self.ports, &self.options);
-        self.launch(&self.manager, "kube-controller-manager", &arguments)?;
+        self.launch(&self.manager, MANAGER, &arguments)?;
         if !self.options.makes_service_accounts() {
             return Ok(());
         }

@@ -1,12 +1,12 @@
 //! What can go wrong with a control plane.
 
-use std::{io, path::PathBuf, time::Duration};
+use std::{error::Error as _, fmt, io, path::PathBuf, time::Duration};
 
 /// A result of this crate.
 pub type Result<T> = std::result::Result<T, Error>;
 
 /// Why there is no control plane, or not any more.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 pub enum Error {
     /// A program is nowhere.
     #[error(
@@ -52,6 +52,14 @@ pub enum Error {
         /// Its last words.
         log: String,
     },
+    /// A program was stopped, on purpose, and is missed now.
+    #[error("{name} was stopped, and we waited for {waited_for}")]
+    Stopped {
+        /// The program.
+        name: &'static str,
+        /// What we waited for.
+        waited_for: String,
+    },
     /// Something did not happen in time.
     #[error("waited {within:?} for {waited_for}; last seen: {last}")]
     TooLate {
@@ -87,4 +95,17 @@ pub enum Error {
         /// Why not.
         source: serde_json::Error,
     },
+}
+
+/// In words, with all causes: this is what a test shows that unwraps.
+impl fmt::Debug for Error {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{self}")?;
+        let mut cause = self.source();
+        while let Some(error) = cause {
+            write!(out, ": {error}")?;
+            cause = error.source();
+        }
+        Ok(())
+    }
 }
