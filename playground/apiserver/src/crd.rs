@@ -1,9 +1,7 @@
 //! CustomResourceDefinitions: what they must be like, and the resources they define.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::builtin;
@@ -11,6 +9,7 @@ use crate::field_error::FieldError;
 use crate::resource::{Column, GenerationRule, Resource, ScalePaths, Strategy};
 use crate::schema::{Schema, SchemaError, Type};
 
+pub mod names;
 mod rules;
 mod structural;
 
@@ -39,29 +38,27 @@ pub fn resources(definition: &Value) -> Vec<Resource> {
         .collect()
 }
 
-/// Says in the status that the names are accepted and the resources are served, as the API does once both
-/// hold: here at once.
-pub fn establish(definition: &mut Value, now: Timestamp) {
-    let names = definition["spec"]["names"].clone();
-    let mut stored: BTreeSet<String> = texts(&definition["status"]["storedVersions"]).into_iter().collect();
+/// The status of a definition that nobody has looked at yet.
+pub fn unsettled() -> Value {
+    json!({"acceptedNames": {"kind": "", "plural": ""}, "conditions": null})
+}
+
+/// Notes in the status the versions that objects may be stored in.
+pub fn note_stored_version(definition: &mut Value) {
+    let mut stored = texts(&definition["status"]["storedVersions"]);
     for version in definition["spec"]["versions"].as_array().into_iter().flatten() {
-        if version["storage"] == true {
-            stored.extend(version["name"].as_str().map(str::to_owned));
+        let name = text(version, "name");
+        if version["storage"] == true && !stored.contains(&name) {
+            stored.push(name);
         }
     }
-    let condition = |kind: &str, reason: &str, message: &str| {
-        json!({"type": kind, "status": "True", "reason": reason, "message": message,
-               "lastTransitionTime": now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()})
-    };
-    let status = &mut definition["status"];
-    status["acceptedNames"] = names;
-    status["storedVersions"] = json!(stored);
-    if status["conditions"].is_null() {
-        status["conditions"] = json!([
-            condition("NamesAccepted", "NoConflicts", "no conflicts found"),
-            condition("Established", "InitialNamesAccepted", "the initial names have been accepted"),
-        ]);
-    }
+    definition["status"]["storedVersions"] = json!(stored);
+}
+
+/// Whether a definition's resources are served.
+pub fn is_established(definition: &Value) -> bool {
+    let conditions = definition["status"]["conditions"].as_array();
+    conditions.into_iter().flatten().any(|one| one["type"] == "Established" && one["status"] == "True")
 }
 
 /// What is wrong with the numbers of replicas of an object whose definition says where they are.

@@ -13,7 +13,6 @@ use crate::{
     status::{ApiError, Cause},
 };
 
-mod go;
 pub mod managers;
 pub mod set;
 pub mod typed;
@@ -46,6 +45,13 @@ pub struct Write<'a> {
     pub now: Timestamp,
 }
 
+impl Write<'_> {
+    /// The time that is noted with what is owned; none where a Scale was written, which has no record of its own.
+    fn time(&self) -> String {
+        if self.subresource == "scale" { String::new() } else { managers::time_text(self.now) }
+    }
+}
+
 /// The annotation in which client-side apply keeps what it applied.
 const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 
@@ -74,7 +80,7 @@ pub fn note_update(write: Write<'_>, old: &Value, new: &mut Value) {
     if !change.touched.is_empty() {
         let owned = managers.entry(manager).or_default();
         owned.fields = std::mem::take(&mut owned.fields).union(&change.touched);
-        owned.time = managers::time_text(write.now);
+        owned.time = write.time();
         owned.api_version = write.resource.api_version();
     }
     managers::cap(&mut managers);
@@ -93,18 +99,19 @@ pub fn apply(write: Write<'_>, live: &Value, wanted: &Value, force: bool) -> Res
     if managers.is_empty() && !live.is_null() {
         // What is there was written before anybody kept a record.
         let before = Owned {
-            fields: ownable(write, typed::fields_of(live, schema)),
+            fields: Change::between(write, &Value::Null, live).touched,
             time: managers::time_text(write.now),
             api_version: write.resource.api_version(),
         };
         managers.insert(Manager::new("before-first-apply", false, &before.api_version, ""), before);
     }
     let manager = Manager::new(write.manager, true, "", write.subresource);
-    let wanted_fields = ownable(write, typed::fields_of(wanted, schema));
+    let all_wanted = typed::fields_of(wanted, schema);
+    let wanted_fields = ownable(write, all_wanted.clone());
     let last = managers.remove(&manager);
     let merged = if live.is_null() { wanted.clone() } else { typed::merged(live, wanted, schema) };
     let mut object = match &last {
-        Some(last) => pruned(&merged, &last.fields, &wanted_fields, &managers, write),
+        Some(last) => pruned(&merged, &last.fields, &all_wanted, &managers, write),
         None => merged,
     };
     let change = Change::between(write, live, &object);
@@ -117,12 +124,24 @@ pub fn apply(write: Write<'_>, live: &Value, wanted: &Value, force: bool) -> Res
     }
     // Whoever applies what is there already comes to own it, but at no time.
     let same = !live.is_null() && change.nothing;
-    let time =
-        if same { last.map(|last| last.time).unwrap_or_default() } else { managers::time_text(write.now) };
+    let time = if same { last.map(|last| last.time).unwrap_or_default() } else { write.time() };
     let owned = Owned { fields: wanted_fields, time, api_version: write.resource.api_version() };
     managers.insert(manager, owned);
     set_managed(&mut object, &managers);
+    follow_client_side_apply(write, live, wanted, &mut object);
     Ok(object)
+}
+
+/// Where kubectl has applied from the client's side before, its annotation goes on telling what it applied last.
+fn follow_client_side_apply(write: Write<'_>, live: &Value, wanted: &Value, object: &mut Value) {
+    if write.manager != "kubectl" || !live["metadata"]["annotations"][LAST_APPLIED].is_string() {
+        return;
+    }
+    let mut applied = wanted.clone();
+    if let Some(annotations) = applied["metadata"].get_mut("annotations").and_then(Value::as_object_mut) {
+        annotations.remove(LAST_APPLIED);
+    }
+    object["metadata"]["annotations"][LAST_APPLIED] = json!(format!("{applied}\n"));
 }
 
 /// What a write did to the fields that can be owned.
@@ -136,24 +155,24 @@ struct Change {
 
 impl Change {
     fn between(write: Write<'_>, old: &Value, new: &Value) -> Self {
-        let schema = Some(&*write.resource.schema);
-        let nothing;
-        let old = if old.is_null() {
+        let schema = &*write.resource.schema;
+        let empty;
+        let created = old.is_null();
+        let old = if created {
             // An object of a built-in type has its structs before anything is in them.
-            nothing = if write.resource.custom { json!({}) } else { write.resource.schema.zero() };
-            &nothing
+            empty = if write.resource.custom { json!({}) } else { schema.zero() };
+            &empty
         } else {
             old
         };
-        let mut added = typed::added(old, new, schema);
+        let mut found = typed::compare(Some(old), Some(new), Some(schema));
         if !write.resource.custom {
             // Built-in types write `null` only where there always is something.
-            added = added.difference(&typed::nulls(new, schema));
+            found.touched = found.touched.difference(&typed::nulls(new, Some(schema)));
         }
-        let removed = typed::fields_of(old, schema).difference(&typed::fields_of(new, schema));
-        let touched = added.union(&typed::modified(old, new, schema));
-        let nothing = touched.is_empty() && removed.is_empty();
-        Self { touched: ownable(write, touched), removed: ownable(write, removed), nothing }
+        let nothing = found.touched.is_empty() && found.removed.is_empty();
+        let removed = if created { FieldSet::default() } else { found.removed };
+        Self { touched: ownable(write, found.touched), removed: ownable(write, removed), nothing }
     }
 }
 

@@ -160,7 +160,7 @@ fn custom_definition(resource: &Resource) -> Value {
 fn tidy(node: &mut Value, references: &mut BTreeSet<String>) {
     match node {
         Value::Object(fields) => {
-            fields.retain(|key, _| key != "x-omit-zero");
+            fields.retain(|key, _| !key.starts_with("x-") || key.starts_with("x-kubernetes-"));
             if let Some(reference) = fields.get("$ref").and_then(Value::as_str) {
                 references.extend(reference.rsplit('/').next().map(str::to_owned));
                 if fields.len() > 1

@@ -147,6 +147,8 @@ pub enum GenerationRule {
     /// The kind has none (ConfigMap, Node, Event).
     #[default]
     None,
+    /// 1 for ever (PriorityClass).
+    One,
     /// 1 at first, and one more with each change of `spec`.
     Spec,
     /// 1 at first, and one more with each change outside `metadata` and `status` (custom resources).

@@ -64,6 +64,8 @@ pub(crate) struct Call<'a> {
     pub form: Form,
     pub now: Timestamp,
     pub warnings: Vec<String>,
+    /// What stood twice in the body, as warnings word it.
+    pub twice: Vec<String>,
 }
 
 impl Store {
@@ -165,7 +167,7 @@ impl Store {
         let Some(resource) = self.registry.get(&target.group, &target.version, &target.plural).cloned()
         else {
             // Only the server of built-in groups answers with a Status; that of definitions knows no path.
-            let of = |r: &Resource| r.group == target.group && r.version == target.version && !r.custom;
+            let of = |r: &Resource| r.group == target.group && !r.custom;
             let known = self.registry.iter().any(|resource| of(resource));
             return if known { Err(ApiError::no_such_path()) } else { Ok(Answer::no_such_path()) };
         };
@@ -179,7 +181,7 @@ impl Store {
             406 if resource.custom => ApiError::custom_not_acceptable(&negotiation::SERVED),
             _ => error,
         })?;
-        let mut call = Call { request, resource, target, form, now, warnings: Vec::new() };
+        let mut call = Call { request, resource, target, form, now, warnings: Vec::new(), twice: Vec::new() };
         let answer = if call.target.name.is_empty() {
             self.collection_step(&mut call)
         } else if call.target.subresource.is_empty() {
@@ -202,6 +204,7 @@ impl Store {
             Method::DELETE if call.resource.namespaced && call.target.namespace.is_empty() => {
                 Err(ApiError::method_not_allowed())
             }
+            Method::DELETE if namespaces::is_namespace(&call.resource) => Err(ApiError::method_not_allowed()),
             Method::DELETE => self.delete_collection(call),
             _ => Err(ApiError::method_not_allowed()),
         }
@@ -217,6 +220,8 @@ impl Store {
             Method::PUT => self.update_from_body(call),
             Method::PATCH => self.patch(call),
             Method::DELETE => self.delete(call),
+            // The server of custom resources does not look at the name of what is created.
+            Method::POST if call.resource.custom => self.create_from_body(call),
             _ => Err(ApiError::method_not_allowed()),
         }
     }
@@ -227,7 +232,7 @@ impl Store {
             "finalize" if namespaces::is_namespace(&call.resource) => self.finalize(call),
             "scale" => match call.resource.scale.clone() {
                 Some(paths) => self.scale(call, &paths),
-                None => Err(ApiError::no_such_path()),
+                None => Err(no_such_part(call)),
             },
             name if call.resource.subresources.iter().any(|part| part.name == name) => {
                 match (name, &call.request.method) {
@@ -236,7 +241,7 @@ impl Store {
                     _ => Err(ApiError::method_not_allowed()),
                 }
             }
-            _ => Err(ApiError::no_such_path()),
+            _ => Err(no_such_part(call)),
         }
     }
 
@@ -248,6 +253,14 @@ impl Store {
             _ => Err(ApiError::method_not_allowed()),
         }
     }
+}
+
+/// The server of custom resources names the object, whether it is there or not.
+fn no_such_part(call: &Call<'_>) -> ApiError {
+    if call.resource.custom {
+        return ApiError::not_found(call.resource.group_resource(), &call.target.name);
+    }
+    ApiError::no_such_path()
 }
 
 /// All objects of a collection in order, for the beginning of a watch.

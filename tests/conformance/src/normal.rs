@@ -26,6 +26,7 @@ static TIME: LazyLock<Regex> =
     LazyLock::new(|| pattern(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)"));
 static VERSION: LazyLock<Regex> =
     LazyLock::new(|| pattern(r"(?i)(resource ?version[^0-9]{1,40}?|, current: |version: \d+ \()(\d+)"));
+static QUOTED: LazyLock<Regex> = LazyLock::new(|| pattern(r#""\{(?:[^"\\]|\\.)*\}""#));
 static AGE: LazyLock<Regex> = LazyLock::new(|| pattern(r"^(\d+[smh])+$"));
 
 /// Names what differs, through one play of one story.
@@ -110,6 +111,18 @@ impl Normaliser {
                 *cell = json!("<age>");
             }
         }
+        // The real server names conflicting managers in no order, and a fault as often as it has looked.
+        if let Some(Value::Array(causes)) = fields.get_mut("causes") {
+            let mut seen = Vec::new();
+            causes.retain(|cause| {
+                let new = !seen.contains(cause);
+                seen.push(cause.clone());
+                new
+            });
+            causes.sort_by_key(|cause| {
+                (cause["reason"] == "FieldManagerConflict").then(|| cause["message"].to_string())
+            });
+        }
         for (key, value) in fields.iter_mut() {
             match (key.as_str(), &*value) {
                 ("nodePort" | "healthCheckNodePort", Value::Number(_)) => *value = json!("<port>"),
@@ -161,6 +174,10 @@ impl Normaliser {
             text = text.replace(name, named);
         }
         let text = text.replace(&self.id, "${id}");
+        // The order of keys in JSON that a message quotes says nothing.
+        let text = QUOTED.replace_all(&text, |found: &Captures<'_>| {
+            sorted(&found[0]).unwrap_or_else(|| found[0].to_owned())
+        });
         let uids = &mut self.uids;
         let text = UID.replace_all(&text, |found: &Captures<'_>| uids.name(&found[0]));
         let now = self.now;
@@ -175,6 +192,13 @@ impl Normaliser {
         });
         VERSION.replace_all(&text, "${1}<version>").into_owned()
     }
+}
+
+/// A quoted JSON object with its keys in order.
+fn sorted(quoted: &str) -> Option<String> {
+    let text: String = serde_json::from_str(quoted).ok()?;
+    let value: Value = serde_json::from_str(&text).ok()?;
+    Some(Value::from(value.to_string()).to_string())
 }
 
 /// Puts a name in place of a version; gives the version that stood there.
@@ -234,6 +258,7 @@ mod tests {
                 "uid": "<uid 1>", "creationTimestamp": "<time>"},
                 "spec": {"clusterIP": "<address 1>", "time": "2020-01-01T00:00:00Z"}})
         );
+        assert_eq!(normaliser.text(r#"value: "{\"b\":1,\"a\":2}" "#), r#"value: "{\"a\":2,\"b\":1}" "#);
         assert_eq!(
             normaliser.text("Too large resource version: 99, current: 12"),
             "Too large resource version: <version>, current: <version>"

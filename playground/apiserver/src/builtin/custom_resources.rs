@@ -10,13 +10,13 @@ use crate::resource::{GenerationRule, Strategy};
 pub(super) fn strategy() -> Strategy {
     Strategy {
         default: defaults,
-        prepare_create: |definition, now| {
-            definition["status"] = json!({});
-            crd::establish(definition, now);
+        prepare_create: |definition, _| {
+            definition["status"] = crd::unsettled();
+            crd::note_stored_version(definition);
         },
-        prepare_update: |new, old, now| {
+        prepare_update: |new, old, _| {
             keep_status(new, old);
-            crd::establish(new, now);
+            crd::note_stored_version(new);
         },
         validate_create: crd::faults,
         validate_update: |new, old| {

@@ -13,6 +13,9 @@ pub(super) const OMIT_ZERO: &str = "x-omit-zero";
 /// Marks a struct that an object has before anything is set in it; ours, never shown to clients.
 const ALWAYS_THERE: &str = "x-always-there";
 
+/// Marks a time that is written as `null` when it is not known; ours, never shown to clients.
+const NULL_TIME: &str = "x-null-time";
+
 /// Adds the facts to the definitions they speak of.
 pub(super) fn add_to(definitions: &mut BTreeMap<String, Value>) {
     let mut definition: Option<&mut Map<String, Value>> = None;
@@ -64,6 +67,7 @@ fn add(node: &mut Map<String, Value>, word: &str) {
             set("default", json!({}));
             set(ALWAYS_THERE, json!(true));
         }
+        "time" => set(NULL_TIME, json!(true)),
         "zero" => set(OMIT_ZERO, json!(true)),
         _ => {}
     }

@@ -282,7 +282,7 @@ pub(super) fn priority_class() -> Strategy {
             };
             ["value", "preemptionPolicy"].iter().filter_map(|field| fixed(field)).collect()
         },
-        generation: GenerationRule::AllButMetadataAndStatus,
+        generation: GenerationRule::One,
         ..Strategy::default()
     }
 }

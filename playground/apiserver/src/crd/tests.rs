@@ -1,7 +1,6 @@
-use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::{establish, faults, resources};
+use super::{faults, resources};
 
 #[expect(clippy::needless_pass_by_value, reason = "cases read better without borrows")]
 fn definition(schema: Value) -> Value {
@@ -91,17 +90,6 @@ fn a_definition_that_cannot_work_is_refused_by_name() {
     for (definition, expected) in cases {
         assert_eq!(texts(&definition), [expected]);
     }
-}
-
-#[test]
-fn a_new_definition_is_established_at_once() {
-    let mut definition = definition(json!({"type": "object"}));
-    establish(&mut definition, Timestamp::UNIX_EPOCH);
-    let status = &definition["status"];
-    assert_eq!(status["storedVersions"], json!(["v1"]));
-    assert_eq!(status["acceptedNames"]["kind"], "Widget");
-    assert_eq!(status["conditions"][1]["type"], "Established");
-    assert_eq!(status["conditions"][1]["status"], "True");
 }
 
 #[test]

@@ -83,16 +83,16 @@ impl FieldSet {
     /// The paths in it, in order, as conflicts name them.
     pub fn paths(&self) -> Vec<String> {
         let mut found = Vec::new();
-        self.collect_paths(String::new(), &mut found);
+        self.collect_paths("", &mut found);
         found
     }
 
-    fn collect_paths(&self, path: String, found: &mut Vec<String>) {
+    fn collect_paths(&self, path: &str, found: &mut Vec<String>) {
+        // Whatever is in it here comes before what is in it further below.
+        let members = self.children.iter().filter(|(_, set)| set.member);
+        found.extend(members.map(|(step, _)| format!("{path}{}", shown(step))));
         for (step, set) in &self.children {
-            set.collect_paths(format!("{path}{}", shown(step)), found);
-        }
-        if self.member {
-            found.push(path);
+            set.collect_paths(&format!("{path}{}", shown(step)), found);
         }
     }
 

@@ -59,9 +59,9 @@ fn what_is_applied_is_owned_by_who_applies_it() {
         owned(&live, "a"),
         [
             ".spec.replicas",
+            ".spec.template.spec.containers[name=\"c\"]",
             ".spec.template.spec.containers[name=\"c\"].image",
             ".spec.template.spec.containers[name=\"c\"].name",
-            ".spec.template.spec.containers[name=\"c\"]",
         ]
     );
 }

@@ -1,13 +1,15 @@
 //! Objects as trees of fields: which fields an object has, what differs, how two merge, how fields are taken
 //! out. Where the schema says nothing, objects have fields and lists are one value.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value, json};
 
-use super::{
-    go,
-    set::{FieldSet, below},
+use super::set::{FieldSet, below};
+use crate::{
+    go_text as go,
+    schema::{ListType, MapType, Schema, Type},
 };
-use crate::schema::{ListType, MapType, Schema, Type};
 
 /// How a place is owned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,39 +85,62 @@ pub fn fields_of(value: &Value, schema: Option<&Schema>) -> FieldSet {
     set
 }
 
-/// The places that are new. Objects and lists that are new are in the set themselves, besides what is in them.
-pub fn added(old: &Value, new: &Value, schema: Option<&Schema>) -> FieldSet {
-    let kind = kind_of(new, schema);
-    if kind == Kind::Whole || (!old.is_null() && kind != kind_of(old, schema)) {
-        return FieldSet::default();
-    }
-    let before = parts(old, schema);
-    let mut set = FieldSet::default();
-    for (step, part) in parts(new, schema) {
-        let node = below(schema, &step);
-        let below_set = match before.iter().find(|(found, _)| *found == step) {
-            Some((_, earlier)) => added(earlier, part, node),
-            None => added_whole(part, node),
-        };
-        if !below_set.is_empty() {
-            set.children.insert(step, below_set);
-        }
-    }
-    set
+/// What is not the same in two values.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Comparison {
+    /// The places that are new, or have another value.
+    pub touched: FieldSet,
+    /// The places that are gone.
+    pub removed: FieldSet,
 }
 
-fn added_whole(value: &Value, schema: Option<&Schema>) -> FieldSet {
-    if kind_of(value, schema) == Kind::Whole {
-        return FieldSet::leaf();
+impl Comparison {
+    fn leaf(old: Option<&Value>, new: Option<&Value>) -> Self {
+        let mut found = Self::default();
+        match (old, new) {
+            (Some(_), None) => found.removed.member = true,
+            (old, new) => found.touched.member = old != new,
+        }
+        found
     }
-    let children = parts(value, schema)
-        .into_iter()
-        .map(|(step, part)| {
-            let set = added_whole(part, below(schema, &step));
-            (step, set)
-        })
-        .collect();
-    FieldSet { member: true, children }
+}
+
+/// Compares two values, either of which may not be there. A place that is new (or gone) as a whole counts itself, besides
+/// what is in it.
+pub fn compare(old: Option<&Value>, new: Option<&Value>, schema: Option<&Schema>) -> Comparison {
+    let here =
+        |value: Option<&Value>| value.filter(|value| !value.is_null()).map(|value| kind_of(value, schema));
+    let kind = match (here(old), here(new)) {
+        (Some(old), Some(new)) if old != new => Kind::Whole,
+        (Some(kind), _) | (None, Some(kind)) => kind,
+        (None, None) => Kind::Whole,
+    };
+    let before = old.map(|old| parts(old, schema)).unwrap_or_default();
+    let after = new.map(|new| parts(new, schema)).unwrap_or_default();
+    // What is empty is a value of its own.
+    if kind == Kind::Whole || (before.is_empty() && after.is_empty()) {
+        return Comparison::leaf(old, new);
+    }
+    let mut pairs: BTreeMap<String, (Option<&Value>, Option<&Value>)> = BTreeMap::new();
+    for (step, part) in before {
+        pairs.entry(step).or_default().0 = Some(part);
+    }
+    for (step, part) in after {
+        pairs.entry(step).or_default().1 = Some(part);
+    }
+    let mut found = Comparison::default();
+    found.touched.member = old.is_none();
+    found.removed.member = new.is_none();
+    for (step, (old, new)) in pairs {
+        let below_found = compare(old, new, below(schema, &step));
+        if !below_found.touched.is_empty() {
+            found.touched.children.insert(step.clone(), below_found.touched);
+        }
+        if !below_found.removed.is_empty() {
+            found.removed.children.insert(step, below_found.removed);
+        }
+    }
+    found
 }
 
 /// The places that are `null`.
@@ -126,28 +151,6 @@ pub fn nulls(value: &Value, schema: Option<&Schema>) -> FieldSet {
     let mut set = FieldSet::default();
     for (step, part) in parts(value, schema) {
         let below_set = nulls(part, below(schema, &step));
-        if !below_set.is_empty() {
-            set.children.insert(step, below_set);
-        }
-    }
-    set
-}
-
-/// The places that are in both and not equal.
-pub fn modified(old: &Value, new: &Value, schema: Option<&Schema>) -> FieldSet {
-    let kind = kind_of(new, schema);
-    if kind != Kind::Whole && old.is_null() {
-        // What is in it is new, but the place was there.
-        return FieldSet::default();
-    }
-    if kind == Kind::Whole || kind != kind_of(old, schema) {
-        return if old == new { FieldSet::default() } else { FieldSet::leaf() };
-    }
-    let before = parts(old, schema);
-    let mut set = FieldSet::default();
-    for (step, part) in parts(new, schema) {
-        let Some((_, earlier)) = before.iter().find(|(found, _)| *found == step) else { continue };
-        let below_set = modified(earlier, part, below(schema, &step));
         if !below_set.is_empty() {
             set.children.insert(step, below_set);
         }

@@ -5,9 +5,16 @@
 
 use serde_json::{Map, Value};
 
-use crate::{schema::Schema, status::ApiError};
+use crate::{
+    go_text::{go_map, plain},
+    schema::Schema,
+    status::ApiError,
+};
 
 mod lists;
+mod types;
+
+pub use types::check_types;
 
 const DIRECTIVE: &str = "$patch";
 const RETAIN_KEYS: &str = "$retainKeys";
@@ -166,22 +173,6 @@ fn without_directives(value: &Value) -> Option<Value> {
 fn bad_directive(patch: &Map<String, Value>) -> ApiError {
     let directive = patch.get(DIRECTIVE).map(plain).unwrap_or_default();
     ApiError::unexplained(format!("unknown patch type: {directive} in map: {}", go_map(patch)))
-}
-
-fn plain(value: &Value) -> String {
-    match value {
-        Value::String(text) => text.clone(),
-        Value::Object(fields) => go_map(fields),
-        Value::Array(items) => format!("[{}]", items.iter().map(plain).collect::<Vec<_>>().join(" ")),
-        Value::Null => "<nil>".to_owned(),
-        other => other.to_string(),
-    }
-}
-
-/// An object as the real server prints it in these messages.
-fn go_map(fields: &Map<String, Value>) -> String {
-    let pairs: Vec<String> = fields.iter().map(|(key, value)| format!("{key}:{}", plain(value))).collect();
-    format!("map[{}]", pairs.join(" "))
 }
 
 #[cfg(test)]

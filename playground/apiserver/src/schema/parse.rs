@@ -235,6 +235,10 @@ fn read_extensions(node: &mut Schema, source: &Map<String, Value>) {
     node.preserve_unknown |= flag(source, "x-kubernetes-preserve-unknown-fields");
     node.omit_zero |= flag(source, "x-omit-zero");
     node.always_there |= flag(source, "x-always-there");
+    if flag(source, "x-null-time") {
+        node.nullable = true;
+        node.default = Some(Value::Null);
+    }
     node.embedded_resource |= flag(source, "x-kubernetes-embedded-resource");
     node.int_or_string |=
         flag(source, "x-kubernetes-int-or-string") || text(source, "format") == Some("int-or-string");

@@ -1,11 +1,12 @@
 //! From the bytes of a body to an object that has the shape of its kind.
 
 use serde_json::Value;
+use serde_saphyr::DuplicateKeyPolicy;
 
 use super::Call;
 use crate::{
     field_error::{FieldError, quoted},
-    metadata,
+    json_text, metadata,
     negotiation::{SERVED, content_type},
     options::UnknownFields,
     resource::Resource,
@@ -28,17 +29,23 @@ pub(super) fn object(call: &mut Call<'_>, unknown: UnknownFields) -> Result<Valu
     let taken: &[&str] = if call.resource.custom { &SERVED } else { &TAKEN };
     let media = content_type(call.request, taken)?;
     let mut object = parsed(call, media == "application/yaml")?;
+    if call.resource.custom {
+        check_kind_is_there(call, &object)?;
+    }
     check_kind(&call.resource, &object)?;
     shaped(call, &mut object, unknown, Source::Body)?;
     Ok(object)
 }
 
-fn parsed(call: &Call<'_>, yaml: bool) -> Result<Value, ApiError> {
+fn parsed(call: &mut Call<'_>, yaml: bool) -> Result<Value, ApiError> {
     let body = &call.request.body;
     let fault = match parse(body, yaml) {
-        Ok(value) if value.is_object() => return Ok(value),
+        Ok(parsed) if parsed.value.is_object() => {
+            call.twice = parsed.twice;
+            return Ok(parsed.value);
+        }
         Ok(other) => {
-            let found = match &other {
+            let found = match &other.value {
                 Value::Number(_) => "number",
                 Value::Bool(_) => "bool",
                 other => crate::schema::type_name(other),
@@ -49,11 +56,24 @@ fn parsed(call: &Call<'_>, yaml: bool) -> Result<Value, ApiError> {
         }
         Err(why) => format!("couldn't get version/kind; json parse error: {why}"),
     };
+    Err(unrecognized(call, &fault))
+}
+
+fn unrecognized(call: &Call<'_>, fault: &str) -> ApiError {
     let kind = &call.resource.kind;
-    let seen = summary(body);
-    Err(ApiError::bad_request(format!(
+    let seen = summary(&call.request.body);
+    ApiError::bad_request(format!(
         "the object provided is unrecognized (must be of type {kind}): {fault} ({seen})"
-    )))
+    ))
+}
+
+/// A custom object must say what it is; one of a built-in kind need not.
+fn check_kind_is_there(call: &Call<'_>, object: &Value) -> Result<(), ApiError> {
+    if object["kind"].as_str().is_some_and(|kind| !kind.is_empty()) {
+        return Ok(());
+    }
+    let body = String::from_utf8_lossy(&call.request.body);
+    Err(unrecognized(call, &format!("Object 'Kind' is missing in '{body}'")))
 }
 
 /// The beginning of a body for a message: as text if it looks like JSON, else in hexadecimal.
@@ -68,14 +88,51 @@ fn summary(body: &[u8]) -> String {
     }
 }
 
+/// What a body says, and what stood in it twice.
+pub(super) struct Parsed {
+    pub value: Value,
+    pub twice: Vec<String>,
+}
+
 /// Parses JSON or YAML. Nesting is bounded by the parsers.
-pub(super) fn parse(body: &[u8], yaml: bool) -> Result<Value, String> {
-    if !yaml {
-        return serde_json::from_slice(body).map_err(|error| json_fault(body, &error));
+pub(super) fn parse(body: &[u8], yaml: bool) -> Result<Parsed, String> {
+    let named = |paths: Vec<String>| {
+        paths.into_iter().map(|path| format!("duplicate field {}", quoted(&path))).collect()
+    };
+    match json_text::read(body) {
+        Ok((value, paths)) => return Ok(Parsed { value, twice: named(paths) }),
+        Err(error) if !yaml => return Err(json_fault(body, &error)),
+        // JSON is YAML; the JSON parser is faster and stricter about what it takes.
+        Err(_) => {}
     }
     let text = std::str::from_utf8(body).map_err(|error| error.to_string())?;
-    // JSON is YAML; the JSON parser is faster and stricter about what it takes.
-    serde_json::from_str(text).or_else(|_| serde_saphyr::from_str(text)).map_err(|error| error.to_string())
+    match serde_saphyr::from_str(text) {
+        Ok(value) => Ok(Parsed { value, twice: Vec::new() }),
+        Err(error) => {
+            let lenient = serde_saphyr::options! { duplicate_keys: DuplicateKeyPolicy::LastWins };
+            let value = serde_saphyr::from_str_with_options(text, lenient)
+                .map_err(|_| yaml_fault(&error.to_string()))?;
+            Ok(Parsed { value, twice: duplicate_key(&error.to_string()).into_iter().collect() })
+        }
+    }
+}
+
+/// `line 6: key "k" already set in map`, from what our parser says of it.
+fn duplicate_key(fault: &str) -> Option<String> {
+    let (_, rest) = fault.split_once("line ")?;
+    let (line, rest) = rest.split_once(' ')?;
+    let (_, rest) = rest.split_once("duplicate mapping key: ")?;
+    let key: String = rest.chars().take_while(|c| *c != ',' && !c.is_whitespace()).collect();
+    Some(format!("line {line}: key {} already set in map", quoted(&key)))
+}
+
+/// What is wrong with text that is no YAML. The real server words faults in its own parser's way; common to both is the line.
+fn yaml_fault(fault: &str) -> String {
+    if fault.contains("unclosed") {
+        return "error converting YAML to JSON: yaml: found unexpected end of stream".to_owned();
+    }
+    let fault = fault.lines().next().unwrap_or_default().trim_start_matches("error: ");
+    format!("error converting YAML to JSON: yaml: {fault}")
 }
 
 /// What is wrong with text that is no JSON, in the real server's words where they are simple to find.
@@ -122,6 +179,21 @@ fn check_kind(resource: &Resource, object: &Value) -> Result<(), ApiError> {
     )))
 }
 
+/// A patch must leave an object of a built-in kind what it is.
+pub(super) fn check_patched_kind(resource: &Resource, object: &Value) -> Result<(), ApiError> {
+    let text = |field: &str| object[field].as_str().unwrap_or_default();
+    let (api_version, kind) = (text("apiVersion"), text("kind"));
+    if resource.custom || (kind == resource.kind && api_version == resource.api_version()) {
+        return Ok(());
+    }
+    let fault = format!(
+        "no kind {} is registered for version {} in scheme \"pkg/runtime/scheme.go:111\"",
+        quoted(kind),
+        quoted(api_version)
+    );
+    Err(refusal(resource, object, Source::Patch, &fault))
+}
+
 /// Brings an object into the shape of its kind: types checked, unknown fields dropped (or refused),
 /// defaults filled in, metadata tidied.
 pub(super) fn shaped(
@@ -143,12 +215,9 @@ pub(super) fn shaped(
         return Err(refusal(&resource, object, source, &mismatch));
     }
     if unknown != UnknownFields::Ignore {
-        let fields: Vec<String> = resource
-            .schema
-            .unknown_fields(object)
-            .into_iter()
-            .map(|path| format!("unknown field {}", quoted(&path)))
-            .collect();
+        let mut fields = std::mem::take(&mut call.twice);
+        let found = resource.schema.unknown_fields(object).into_iter();
+        fields.extend(found.map(|path| format!("unknown field {}", quoted(&path))));
         if !fields.is_empty() && unknown == UnknownFields::Refuse {
             let fault = format!("strict decoding error: {}", fields.join(", "));
             return Err(refusal(&resource, object, source, &fault));

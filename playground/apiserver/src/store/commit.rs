@@ -80,6 +80,7 @@ impl Store {
             self.follow_definition(kind, &object);
         }
         self.record(call, author, resource, before, &kept, true);
+        self.settle_after(call, author, resource, &object);
         kept
     }
 
@@ -107,6 +108,7 @@ impl Store {
         if custom::is_definition(resource) {
             self.follow_definition(EventKind::Deleted, &object);
         }
+        self.settle_after(call, author, resource, &object);
         self.release_definition(call, author, resource);
         last
     }

@@ -4,11 +4,17 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::{Call, Store, commit::Author, create::seconds_text, delete::mark_at_once};
-use crate::{collection::EventKind, crd, metadata, resource::Resource, status::ApiError, stored::Stored};
+use super::{Call, Store, all_of, commit::Author, create::seconds_text, delete::mark_at_once};
+use crate::{
+    collection::EventKind, crd, fields, metadata, resource::Resource, status::ApiError, stored::Stored,
+    write_log::Verb,
+};
 
 /// Keeps a definition while there are objects of its kind.
 const CLEANUP: &str = "customresourcecleanup.apiextensions.k8s.io";
+
+/// In whose name the status of definitions is written.
+const SETTLER: &str = "kube-apiserver";
 
 const GROUP: &str = "apiextensions.k8s.io";
 const PLURAL: &str = "customresourcedefinitions";
@@ -31,11 +37,55 @@ impl Store {
         for version in stale {
             self.registry.remove(&group, &version, &plural);
         }
-        if kind == EventKind::Deleted {
+        if kind == EventKind::Deleted || !crd::is_established(definition) {
             return;
         }
         for resource in crd::resources(definition) {
             self.registry.add(resource);
+        }
+    }
+
+    /// After a write: if it was one of a definition, the names of its whole group are looked at again.
+    pub(super) fn settle_after(
+        &mut self,
+        call: &Call<'_>,
+        author: &Author,
+        resource: &Resource,
+        object: &Value,
+    ) {
+        if is_definition(resource) && author.manager != SETTLER {
+            self.settle_definitions(call, &names(object).0);
+        }
+    }
+
+    /// Looks at the names of the definitions of a group, as the real server does right after each write of one.
+    fn settle_definitions(&mut self, call: &Call<'_>, group: &str) {
+        let Some(definitions) = self.registry.get(GROUP, "v1", PLURAL).cloned() else { return };
+        let all: Vec<Arc<Stored>> = all_of(self.collection(&definitions), "").into();
+        let mut settled: Vec<Value> = all.iter().map(|kept| kept.value(&definitions)).collect();
+        settled.retain(|definition| definition["spec"]["group"] == group);
+        let author = Author {
+            verb: Verb::Update,
+            manager: SETTLER.to_owned(),
+            user_agent: SETTLER.to_owned(),
+            subresource: "status".to_owned(),
+        };
+        for index in 0..settled.len() {
+            let mut definition = settled.remove(index);
+            let old = definition.clone();
+            crd::names::settle(&mut definition, &settled, &seconds_text(call.now));
+            let kept = self.kept(&definitions, "", metadata::text(&old, "name"));
+            if let Some(kept) = kept.filter(|_| definition["status"] != old["status"]) {
+                let write = fields::Write {
+                    resource: &definitions,
+                    subresource: "status",
+                    manager: &author.manager,
+                    now: call.now,
+                };
+                fields::note_update(write, &old, &mut definition);
+                self.commit(call, &author, &definitions, definition.clone(), Some(kept));
+            }
+            settled.insert(index, definition);
         }
     }
 

@@ -63,12 +63,15 @@ impl Store {
             items.push(object.value(&resource));
         }
         call.target.name.clear();
-        let list = json!({
+        let mut list = json!({
             "kind": resource.list_kind,
             "apiVersion": resource.api_version(),
             "metadata": {"resourceVersion": self.version.to_string()},
             "items": items,
         });
+        if resource.custom {
+            list["metadata"]["continue"] = json!("");
+        }
         Ok(Answer::json(200, &list))
     }
 
@@ -169,6 +172,7 @@ impl Store {
             return Deleted::AlreadyMarked(Arc::clone(kept));
         }
         mark_deleting(&mut object, call.now, 0);
+        metadata::map_mut(&mut object).remove("deletionGracePeriodSeconds");
         namespaces::terminate(&mut object);
         if options.dry_run {
             return Deleted::Marked(Shown::Made(object));

@@ -104,6 +104,10 @@ impl Store {
         }
         let remaining = if page.len() == limit { selected.count() } else { 0 };
         let mut metadata = json!({"resourceVersion": version.to_string()});
+        if call.resource.custom {
+            // Written even where there is nothing to continue.
+            metadata["continue"] = json!("");
+        }
         if let Some(last) = page.last().filter(|_| remaining > 0) {
             metadata["continue"] = json!(encode_continue(version, &key(&last.namespace, &last.name)));
             // A count behind a selector would need every object to be looked at; the real server does not say.

@@ -8,11 +8,11 @@ use serde_json::{Value, json};
 use super::{
     Call, Store, body,
     commit::Author,
-    update::{check_name, check_version},
+    update::{check_name, check_version, keep_system_fields},
 };
 use crate::{
     answer::{Answer, Shown},
-    metadata,
+    fields, metadata,
     options::WriteOptions,
     resource::Resource,
     status::{ApiError, Cause, GroupResource},
@@ -73,8 +73,7 @@ impl Store {
         let Some(namespaces) = self.namespaces() else { return };
         let Some(kept) = self.kept(&namespaces, "", name) else { return };
         let object = kept.value(&namespaces);
-        let held = object["spec"]["finalizers"].as_array().is_some_and(|holders| !holders.is_empty());
-        if metadata::is_deleting(&object) && !held && metadata::finalizers(&object).is_empty() {
+        if is_released(&object) {
             self.commit_deletion(call, author, &namespaces, &kept, object);
         }
     }
@@ -82,6 +81,12 @@ impl Store {
     fn namespaces(&self) -> Option<Arc<Resource>> {
         self.registry().get("", "v1", "namespaces").cloned()
     }
+}
+
+/// Whether a namespace is marked, and nothing holds it back any more.
+fn is_released(namespace: &Value) -> bool {
+    let held = namespace["spec"]["finalizers"].as_array().is_some_and(|holders| !holders.is_empty());
+    metadata::is_deleting(namespace) && !held && metadata::finalizers(namespace).is_empty()
 }
 
 /// Marks a namespace as on its way out.
@@ -103,14 +108,22 @@ impl Store {
             .kept(&resource, "", &call.target.name)
             .ok_or_else(|| ApiError::not_found(resource.group_resource(), &call.target.name))?;
         let mut object = kept.value(&resource);
+        let author = Author::of(call, Verb::Update, &options.field_manager);
         check_version(&resource, &call.target.name, &wanted, &object)?;
-        object["spec"] = wanted["spec"].clone();
+        // What is sent takes the place of what there was, but for what the server keeps.
+        let old = std::mem::replace(&mut object, wanted);
+        object["status"] = old["status"].clone();
+        keep_system_fields(&mut object, &old);
+        fields::note_update(author.write(call), &old, &mut object);
         if options.dry_run {
             return Ok(Answer::object(200, &Shown::Made(object), &resource, call.form, call.now));
         }
-        let author = Author::of(call, Verb::Update, &options.field_manager);
-        let kept = self.commit(call, &author, &resource, object, Some(kept));
-        self.release_namespace(call, &author, &kept.name);
-        Ok(Answer::object(200, &Shown::Kept(kept), &resource, call.form, call.now))
+        let shown = if is_released(&object) {
+            self.commit_deletion(call, &author, &resource, &kept, object.clone());
+            Shown::Made(object)
+        } else {
+            Shown::Kept(self.commit(call, &author, &resource, object, Some(kept)))
+        };
+        Ok(Answer::object(200, &shown, &resource, call.form, call.now))
     }
 }

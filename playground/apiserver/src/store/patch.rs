@@ -35,6 +35,10 @@ impl Store {
         let author = Author::of(call, Verb::Patch, &options.field_manager);
         let shown = self.update(call, &options, &author, &mut |call, old| {
             let mut object = patched(&form, old, &patch, &call.resource)?;
+            if form == STRATEGIC {
+                strategic::check_types(&object, &patch, &call.resource.schema)?;
+            }
+            body::check_patched_kind(&call.resource, &object)?;
             body::shaped(call, &mut object, options.unknown_fields, Source::Patch)?;
             fit_namespace(call, &mut object)?;
             check_name(call, &object)?;
@@ -110,13 +114,16 @@ fn check_no_uid(call: &Call<'_>, wanted: &Value) -> Result<(), ApiError> {
     Err(ApiError::conflict(call.resource.group_resource(), &call.target.name, &why))
 }
 
-fn patch_body(call: &Call<'_>, form: &str) -> Result<Value, ApiError> {
-    body::parse(&call.request.body, form == APPLY).map_err(|why| {
+fn patch_body(call: &mut Call<'_>, form: &str) -> Result<Value, ApiError> {
+    let parsed = body::parse(&call.request.body, form == APPLY).map_err(|why| {
         ApiError::bad_request(match form {
             APPLY => format!("error decoding YAML: {why}"),
+            STRATEGIC => why,
             _ => format!("error decoding patch: {why}"),
         })
-    })
+    })?;
+    call.twice = parsed.twice;
+    Ok(parsed.value)
 }
 
 fn patched(form: &str, old: &Value, patch: &Value, resource: &Resource) -> Result<Value, ApiError> {

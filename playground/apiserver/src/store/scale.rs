@@ -2,11 +2,11 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Call, Store, commit::Author};
+use super::{Call, Store, body, commit::Author};
 use crate::{
     answer::{Answer, Shown},
-    field_error::FieldError,
-    metadata,
+    field_error::{FieldError, quoted},
+    fields, metadata,
     negotiation::content_type,
     options::WriteOptions,
     patch::{json as json_patch, merge},
@@ -16,12 +16,19 @@ use crate::{
     write_log::Verb,
 };
 
+const APPLY: &str = "application/apply-patch+yaml";
+
 impl Store {
     pub(super) fn scale(&mut self, call: &mut Call<'_>, paths: &ScalePaths) -> Result<Answer, ApiError> {
         let kept = self
             .kept(&call.resource, &call.target.namespace, &call.target.name)
             .ok_or_else(|| ApiError::not_found(call.resource.group_resource(), &call.target.name))?;
-        let current = scale_of(&kept.value(&call.resource), paths);
+        let object = kept.value(&call.resource);
+        if call.resource.custom && at(&object, &paths.spec_replicas).is_null() {
+            let why = format!("the spec replicas field {} does not exist", quoted(&paths.spec_replicas));
+            return Err(ApiError::internal(&why));
+        }
+        let current = scale_of(&object, paths);
         let (wanted, options, verb) = match call.request.method {
             http::Method::GET => {
                 return Ok(Answer::object(200, &Shown::Made(current), &call.resource, call.form, call.now));
@@ -30,6 +37,9 @@ impl Store {
                 let options = WriteOptions::parse(&call.request.query, "UpdateOptions", false)?;
                 content_type(call.request, &["application/json"])?;
                 (read_body(call)?, options, Verb::Update)
+            }
+            http::Method::PATCH if call.request.header("content-type").starts_with(APPLY) => {
+                return self.apply_scale(call, paths, &object);
             }
             http::Method::PATCH => {
                 let (wanted, options) = patched(call, &current)?;
@@ -48,12 +58,56 @@ impl Store {
             }
             Ok(object)
         })?;
-        let object = match shown {
-            Shown::Kept(kept) => kept.value(&call.resource),
-            Shown::Made(object) | Shown::Plain(object) => object,
-        };
-        Ok(Answer::object(200, &Shown::Made(scale_of(&object, paths)), &call.resource, call.form, call.now))
+        Ok(scaled(call, paths, shown))
     }
+
+    /// Server-side apply of a Scale: who wants so many replicas is noted with the object that is scaled.
+    fn apply_scale(
+        &mut self,
+        call: &mut Call<'_>,
+        paths: &ScalePaths,
+        object: &Value,
+    ) -> Result<Answer, ApiError> {
+        let options = WriteOptions::parse(&call.request.query, "PatchOptions", true)?;
+        let wanted = body::parse(&call.request.body, true)
+            .map_err(|why| ApiError::bad_request(format!("error decoding YAML: {why}")))?
+            .value;
+        let kind = format!("{}, Kind={}", plain_text(&wanted["apiVersion"]), plain_text(&wanted["kind"]));
+        if kind != "autoscaling/v1, Kind=Scale" {
+            return Err(ApiError::bad_request(format!("invalid object type: {kind}")));
+        }
+        let mut applied = json!({"apiVersion": object["apiVersion"], "kind": object["kind"],
+                                 "metadata": {"name": call.target.name}});
+        if !wanted["spec"]["replicas"].is_null() {
+            set(&mut applied, &paths.spec_replicas, json!(wanted_replicas(call, &wanted)?));
+        }
+        let author = Author::of(call, Verb::Apply, &options.field_manager);
+        if call.resource.custom {
+            // The real server looks for conflicts, and then does not know how to make an object of a Scale.
+            fields::apply(author.write(call), object, &applied, options.force)?;
+            let name =
+                format!("{}/{}", metadata::text(&wanted, "namespace"), metadata::text(&wanted, "name"));
+            return Err(ApiError::unexplained(format!(
+                "failed to convert new object ({name}; {kind}) to proper version: request to convert CR to an invalid group/version: autoscaling/v1"
+            )));
+        }
+        let shown = self.update(call, &options, &author, &mut |call, old| {
+            fields::apply(author.write(call), old, &applied, options.force)
+        })?;
+        Ok(scaled(call, paths, shown))
+    }
+}
+
+fn scaled(call: &Call<'_>, paths: &ScalePaths, shown: Shown) -> Answer {
+    let object = match shown {
+        Shown::Kept(kept) => kept.value(&call.resource),
+        Shown::Made(object) | Shown::Plain(object) => object,
+    };
+    Answer::object(200, &Shown::Made(scale_of(&object, paths)), &call.resource, call.form, call.now)
+}
+
+fn plain_text(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
 }
 
 fn read_body(call: &Call<'_>) -> Result<Value, ApiError> {
@@ -104,6 +158,11 @@ fn wanted_replicas(call: &Call<'_>, wanted: &Value) -> Result<i64, ApiError> {
             ))
         })?,
     };
+    if replicas < 0 && call.resource.custom {
+        let why = "should be a non-negative integer";
+        let fault = FieldError::invalid(".spec.replicas", replicas, why);
+        return Err(ApiError::invalid(call.resource.group_kind(), name, &[fault]));
+    }
     if replicas < 0 {
         let fault = FieldError::invalid("spec.replicas", replicas, "must be greater than or equal to 0");
         let of = GroupResource { group: "autoscaling", resource: "Scale" };

@@ -186,7 +186,7 @@ fn set(object: &mut Value, field: &str, value: Option<Value>) {
 }
 
 /// What no client can change, or not this way.
-fn keep_system_fields(object: &mut Value, old: &Value) {
+pub(super) fn keep_system_fields(object: &mut Value, old: &Value) {
     let from_old = |field: &str| old["metadata"].get(field).filter(|value| !value.is_null()).cloned();
     let fields = metadata::map_mut(object);
     for field in ["generation", "resourceVersion", "creationTimestamp"] {
@@ -207,7 +207,7 @@ fn keep_system_fields(object: &mut Value, old: &Value) {
 
 fn count_generation(resource: &Resource, object: &mut Value, old: &Value) {
     let changed = match resource.strategy.generation {
-        GenerationRule::None => false,
+        GenerationRule::None | GenerationRule::One => false,
         GenerationRule::Spec => object.get("spec") != old.get("spec"),
         GenerationRule::AllButMetadataAndStatus => {
             let rest = |value: &Value| -> Vec<(String, Value)> {

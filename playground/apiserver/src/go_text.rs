@@ -1,24 +1,26 @@
-//! Values as Go prints them, which some of the real server's messages show.
+//! Values as the real server's messages print them where they let its own types show.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
-/// `%v`.
-pub(super) fn plain(value: &Value) -> String {
+/// `%v`: `map[a:1 b:[x y]]`.
+pub fn plain(value: &Value) -> String {
     match value {
-        Value::Null => "<nil>".to_owned(),
         Value::String(text) => text.clone(),
+        Value::Object(fields) => go_map(fields),
         Value::Array(items) => format!("[{}]", items.iter().map(plain).collect::<Vec<_>>().join(" ")),
-        Value::Object(fields) => {
-            let fields: Vec<String> =
-                fields.iter().map(|(key, value)| format!("{key}:{}", plain(value))).collect();
-            format!("map[{}]", fields.join(" "))
-        }
-        Value::Bool(_) | Value::Number(_) => value.to_string(),
+        Value::Null => "<nil>".to_owned(),
+        other => other.to_string(),
     }
 }
 
+/// An object.
+pub fn go_map(fields: &Map<String, Value>) -> String {
+    let pairs: Vec<String> = fields.iter().map(|(key, value)| format!("{key}:{}", plain(value))).collect();
+    format!("map[{}]", pairs.join(" "))
+}
+
 /// `%#v`.
-pub(super) fn syntax(value: &Value) -> String {
+pub fn syntax(value: &Value) -> String {
     match value {
         Value::Null => "interface {}(nil)".to_owned(),
         Value::Array(items) => {
@@ -35,7 +37,7 @@ pub(super) fn syntax(value: &Value) -> String {
 }
 
 /// `%T`.
-pub(super) fn type_of(value: &Value) -> &'static str {
+pub fn type_of(value: &Value) -> &'static str {
     match value {
         Value::Null => "<nil>",
         Value::String(_) => "string",
