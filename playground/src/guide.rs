@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, io::Write};
 
 use crate::{
     home::Home,
-    tour::{NAMESPACE, ROLLOUT},
+    tour::{NAMESPACE, PREVIEW, ROLLOUT},
     world::World,
 };
 
@@ -34,11 +34,12 @@ The tour, one by one (`verdigris-playground tour` plays it for you):
   kubectl rollouts get rollout {place} -w       # watch it; leave this running
   sed -i 's/from v1/from v2/' {superapi}/kustomization.yaml
   kubectl apply -k {superapi}                                   # version 2 comes up in preview, paused
+  kubectl port-forward service/{PREVIEW} 8081:80 -n {NAMESPACE}   # look at it: http://localhost:8081
   kubectl rollouts promote {place}              # or in the dashboard
   kubectl rollouts undo {place}                 # the old version, in preview; promote it too
   kubectl rollouts undo {place} --now           # one step back, while the other is warm
 
-(kubectl port-forward, logs and exec come later: use the addresses below.)
+(kubectl logs, exec and port-forward work as on any cluster.)
 Services, as they appear (Ctrl-C ends everything, dashboard {}):",
             world.dashboard().url()
         ),

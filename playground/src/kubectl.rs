@@ -2,12 +2,17 @@
 
 use std::{
     ffi::OsString,
+    net::SocketAddr,
     path::{Path, PathBuf},
     process::Stdio,
 };
 
 use anyhow::Context as _;
-use tokio::process::Command;
+use tokio::{
+    io::{AsyncBufReadExt, AsyncReadExt, BufReader, Lines},
+    process::{Child, ChildStdout, Command},
+    time::{Duration, timeout},
+};
 
 use crate::home::Home;
 
@@ -36,6 +41,20 @@ pub struct Said {
     pub stderr: String,
 }
 
+/// A running `kubectl port-forward`. It ends when this is dropped.
+pub struct Forward {
+    address: SocketAddr,
+    /// What kubectl says from here on. If nobody could hear it, kubectl would end.
+    _said: (Lines<BufReader<ChildStdout>>, Child),
+}
+
+impl Forward {
+    /// Where the port is reached.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+}
+
 impl Kubectl {
     /// Finds a kubectl, or fetches one.
     ///
@@ -59,22 +78,63 @@ impl Kubectl {
     /// # Errors
     /// If it cannot be started. A command that fails is an answer.
     pub async fn run(&self, arguments: &[&str]) -> anyhow::Result<Said> {
-        let output = Command::new(&self.program)
-            .args(arguments)
-            .env("KUBECONFIG", &self.kubeconfig)
-            .env("KUBECACHEDIR", &self.cache)
-            .env("PATH", &self.path)
-            .stdin(Stdio::null())
-            .kill_on_drop(true)
-            .output()
-            .await
-            .with_context(|| format!("starting {}", self.program.display()))?;
+        let output = self.command(arguments).output().await;
+        let output = output.with_context(|| format!("starting {}", self.program.display()))?;
         Ok(Said {
             success: output.status.success(),
             stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
             stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
         })
     }
+
+    /// Runs `kubectl port-forward ARGUMENTS` and waits until it forwards.
+    ///
+    /// # Errors
+    /// What kubectl says if it does not, or that it said nothing in time.
+    pub async fn forward(&self, arguments: &[&str], within: Duration) -> anyhow::Result<Forward> {
+        let mut command = self.command(&[&["port-forward"], arguments].concat());
+        let mut child = command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .with_context(|| format!("starting {}", self.program.display()))?;
+        let stdout = child.stdout.take().context("kubectl has no output")?;
+        let mut lines = BufReader::new(stdout).lines();
+        let forwarding = async {
+            while let Some(line) = lines.next_line().await? {
+                if let Some(address) = forwarded_from(&line) {
+                    return Ok(address);
+                }
+            }
+            let mut why = String::new();
+            if let Some(mut stderr) = child.stderr.take() {
+                stderr.read_to_string(&mut why).await?;
+            }
+            anyhow::bail!("kubectl port-forward ended: {}", why.trim())
+        };
+        let waited = timeout(within, forwarding).await;
+        let address =
+            waited.with_context(|| format!("kubectl port-forward said nothing for {within:?}"))??;
+        Ok(Forward { address, _said: (lines, child) })
+    }
+
+    /// It ends with us if we are ended.
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(&self.program);
+        command
+            .args(arguments)
+            .env("KUBECONFIG", &self.kubeconfig)
+            .env("KUBECACHEDIR", &self.cache)
+            .env("PATH", &self.path)
+            .stdin(Stdio::null())
+            .kill_on_drop(true);
+        command
+    }
+}
+
+/// The address in `Forwarding from ADDRESS -> PORT`.
+fn forwarded_from(line: &str) -> Option<SocketAddr> {
+    line.strip_prefix("Forwarding from ")?.split(' ').next()?.parse().ok()
 }
 
 fn on_path() -> Option<PathBuf> {
@@ -130,4 +190,17 @@ fn entry(folder: &Path, ending: &str) -> anyhow::Result<PathBuf> {
     let entries = std::fs::read_dir(folder)?.filter_map(Result::ok).map(|entry| entry.path());
     let found = entries.into_iter().find(|path| path.to_string_lossy().ends_with(ending));
     found.with_context(|| format!("the package {PACKAGE} holds no {ending}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kubectl_says_where_it_forwards_from() {
+        let address = |line| forwarded_from(line).map(|address| address.to_string());
+        assert_eq!(address("Forwarding from 127.0.0.1:4711 -> 8080").as_deref(), Some("127.0.0.1:4711"));
+        assert_eq!(address("Forwarding from [::1]:4711 -> 8080").as_deref(), Some("[::1]:4711"));
+        assert_eq!(address("Handling connection for 4711"), None);
+    }
 }

@@ -48,7 +48,7 @@ impl<W: Write> Tour<'_, W> {
         self.kubectl(&["get", "rollouts", "-n", NAMESPACE]).await?;
         self.narrator.saw(&scene.to_string());
         self.answers(ACTIVE, V1).await?;
-        self.answers(PREVIEW, V1).await?;
+        self.previewed(V1).await?;
         let dashboard = self.stage.world.dashboard();
         let page = browser::read(dashboard.address, &dashboard.path).await?;
         ensure!(page.text.contains(ROLLOUT), "the dashboard does not show {ROLLOUT}");
@@ -72,7 +72,7 @@ impl<W: Write> Tour<'_, W> {
         });
         let scene = scene.await?;
         self.narrator.saw(&scene.to_string());
-        self.answers(PREVIEW, V2).await?;
+        self.previewed(V2).await?;
         self.answers(ACTIVE, V1).await
     }
 
@@ -121,7 +121,7 @@ impl<W: Write> Tour<'_, W> {
         });
         let scene = scene.await?;
         self.narrator.saw(&scene.to_string());
-        self.answers(PREVIEW, V1).await?;
+        self.previewed(V1).await?;
         self.answers(ACTIVE, V2).await
     }
 
@@ -186,6 +186,36 @@ impl<W: Write> Tour<'_, W> {
         let text = seen.await.with_context(|| format!("{service} does not answer {wanted:?}"))?;
         self.narrator.saw(&format!(
             "http://{address} ({service}) answers: {}",
+            text.lines().collect::<Vec<_>>().join(" / ")
+        ));
+        Ok(())
+    }
+
+    /// What a browser sees at the preview Service, through a port that kubectl forwards.
+    async fn previewed(&mut self, wanted: &str) -> anyhow::Result<()> {
+        let service = format!("service/{PREVIEW}");
+        let arguments = [&service, ":80", "-n", NAMESPACE];
+        let kubectl = self.stage.kubectl;
+        let mut last = None;
+        // A forwarded port stays with the pod that it was opened to, so each look opens another.
+        let seen = eventually(SOON, async || {
+            let look = async {
+                let forward = kubectl.forward(&arguments, SOON).await?;
+                let page = browser::read(forward.address(), "/").await?;
+                ensure!(page.text.starts_with(wanted), "the answer was {:?}", page.text);
+                Ok((forward.address(), page.text))
+            };
+            look.await.map_err(|error| last = Some(error)).ok()
+        });
+        let Some((address, text)) = seen.await else {
+            let why = last.unwrap_or_else(|| anyhow::anyhow!("nothing was seen"));
+            return Err(
+                why.context(format!("{PREVIEW} does not answer {wanted:?} through kubectl port-forward"))
+            );
+        };
+        self.narrator.saw(&format!("$ kubectl port-forward {} &", arguments.join(" ")));
+        self.narrator.saw(&format!(
+            "http://{address} (forwarded to {PREVIEW}) answers: {}",
             text.lines().collect::<Vec<_>>().join(" / ")
         ));
         Ok(())

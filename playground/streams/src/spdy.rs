@@ -147,7 +147,7 @@ impl Session {
     }
 
     fn open(&mut self, stream: u32, open: Open, headers: Headers, events: &mut Vec<Event>) {
-        if stream % 2 == 0 || stream <= self.newest {
+        if stream.is_multiple_of(2) || stream <= self.newest {
             self.write(&frames::reset(stream, Reason::ProtocolError as u32));
             return;
         }

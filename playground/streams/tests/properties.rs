@@ -1,5 +1,7 @@
 //! Whatever arrives, in pieces of whatever size: nothing panics, nothing grows, and where pieces end means nothing.
 
+#![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
 use proptest::{collection::vec, prelude::*};
 use verdigris_playground_streams::{
     Console, Input, Wanted, Wire,

@@ -89,6 +89,9 @@ pub(super) struct ContainerRun {
     pub(super) environment: Arc<Environment>,
 }
 
+/// Starts a process.
+pub(super) type Start<'a> = dyn Fn(&Environment, Output) -> std::io::Result<Box<dyn Process>> + 'a;
+
 /// What a container needs from its surroundings to go on.
 pub(super) struct Surroundings<'a> {
     pub(super) timing: Timing,
@@ -98,7 +101,7 @@ pub(super) struct Surroundings<'a> {
     /// Makes the place where a process writes to this log.
     pub(super) output: &'a dyn Fn(Arc<Log>) -> Output,
     /// Starts the process with this environment.
-    pub(super) start: &'a dyn Fn(&Environment, Output) -> std::io::Result<Box<dyn Process>>,
+    pub(super) start: &'a Start<'a>,
 }
 
 impl ContainerRun {

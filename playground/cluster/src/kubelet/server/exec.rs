@@ -1,6 +1,6 @@
 //! `/exec/{namespace}/{pod}/{container}` and `/attach/...`: a command in a container, or its own process.
 
-use std::{collections::VecDeque, future::Future, sync::Arc, time::Duration};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
@@ -184,18 +184,16 @@ impl ClientSide {
 }
 
 /// Runs it, and gives the `Status` that the client is told.
-fn outcome(run: Run, mut pipes: Pipes) -> impl Future<Output = Value> {
-    async move {
-        match run {
-            Run::Command(command, inside) => match shell::run(&command, &inside, &mut pipes).await {
-                Ok(0) => success(),
-                Ok(code) => exited(code),
-                Err(why) => not_started(&why),
-            },
-            Run::Attach(log) => {
-                follow(&log, &mut pipes).await;
-                success()
-            }
+async fn outcome(run: Run, mut pipes: Pipes) -> Value {
+    match run {
+        Run::Command(command, inside) => match shell::run(&command, &inside, &mut pipes).await {
+            Ok(0) => success(),
+            Ok(code) => exited(code),
+            Err(why) => not_started(&why),
+        },
+        Run::Attach(log) => {
+            follow(&log, &mut pipes).await;
+            success()
         }
     }
 }

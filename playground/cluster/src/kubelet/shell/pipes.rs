@@ -94,11 +94,11 @@ impl Pipes {
             match byte {
                 b'\n' => {
                     self.echo("\n").await;
-                    return text(line);
+                    return text(&line);
                 }
                 b'\r' if self.terminal => {
                     self.echo("\n").await;
-                    return text(line);
+                    return text(&line);
                 }
                 INTERRUPT if self.terminal => {
                     self.echo("^C\n").await;
@@ -126,7 +126,7 @@ impl Pipes {
                 }
             }
         }
-        if line.is_empty() { Line::End } else { text(line) }
+        if line.is_empty() { Line::End } else { text(&line) }
     }
 
     /// Waits for Ctrl-C on a terminal; without one, for ever.
@@ -175,8 +175,8 @@ impl Pipes {
     }
 }
 
-fn text(line: Vec<u8>) -> Line {
-    Line::Text(String::from_utf8_lossy(&line).into_owned())
+fn text(line: &[u8]) -> Line {
+    Line::Text(String::from_utf8_lossy(line).into_owned())
 }
 
 /// A terminal has to be told to go back to the beginning of the line.
