@@ -9,10 +9,10 @@ use verdigris_control_plane::{ControlPlane, Options, audit, binaries};
 use verdigris_controller::connect::{Target, connect};
 use verdigris_playground::world::{Clients, Place};
 
-/// Namespace of the installation, and its ServiceAccount.
-const INSTALLED: (&str, &str) = ("verdigris", "verdigris-controller");
-/// Whom the audit log names where our controller asks.
-const CONTROLLER: &str = "system:serviceaccount:verdigris:verdigris-controller";
+/// Namespace of the installation for all namespaces.
+const NAMESPACE: &str = "verdigris";
+/// The controller's ServiceAccount, wherever it is installed.
+const ACCOUNT: &str = "verdigris-controller";
 
 /// The control plane, with us installed. Dropping it ends it.
 pub struct Real {
@@ -28,11 +28,11 @@ impl Real {
     /// If it does not come up, or refuses a manifest.
     pub async fn start() -> Result<Self> {
         let plane = ControlPlane::start(Options::default().audited()).await?;
-        kubectl(&plane, &["apply", "-f", &install_yaml().to_string_lossy()]).await?;
+        kubectl(&plane, &["apply", "-f", &manifests().join("install.yaml").to_string_lossy()]).await?;
         let definition = "crd/rollouts.argoproj.io";
         kubectl(&plane, &["wait", "--for=condition=Established", definition, "--timeout=30s"]).await?;
         let user = plane.client().await?;
-        let controller = controller_client(&plane).await?;
+        let controller = controller_client(&plane, NAMESPACE).await?;
         Ok(Self { plane, user, controller })
     }
 
@@ -72,21 +72,45 @@ impl Real {
         Ok(Place::elsewhere(self.plane.url().to_owned(), kubeconfig, clients))
     }
 
-    /// What our controller asked so far, oldest first.
+    /// Installs the controller for this namespace alone, which must exist; gives a client with its rights.
+    ///
+    /// # Errors
+    /// If a manifest is refused.
+    pub async fn install_in(&self, namespace: &str) -> Result<Client> {
+        let folder = self.folder().join(format!("install-{namespace}"));
+        std::fs::create_dir(&folder).context("making a folder for a kustomization")?;
+        // kustomize takes relative paths only.
+        let up: PathBuf = folder.components().skip(1).map(|_| "..").collect();
+        let manifests = manifests().canonicalize().context("finding charts/")?.join("kustomize/namespaced");
+        let manifests = up.join(manifests.strip_prefix("/").unwrap_or(&manifests));
+        let text = format!("namespace: {namespace}\nresources: [{}]\n", manifests.display());
+        std::fs::write(folder.join("kustomization.yaml"), text).context("writing a kustomization")?;
+        kubectl(&self.plane, &["apply", "-k", &folder.to_string_lossy()]).await?;
+        controller_client(&self.plane, namespace).await
+    }
+
+    /// What the controller that is installed for all namespaces asked so far, oldest first.
     ///
     /// # Errors
     /// If the audit log cannot be read.
     pub fn asked_by_controller(&self) -> Result<Vec<audit::Entry>> {
-        let all = self.plane.audit()?.into_iter();
-        Ok(all.filter(|entry| entry.user.username == CONTROLLER).collect())
+        self.asked_from(NAMESPACE)
     }
 
-    /// Our controller asked for things, and had the right to each.
+    /// That controller asked for things, and had the right to each.
     ///
     /// # Errors
     /// What it had no right to.
     pub fn nothing_was_refused(&self) -> Result<()> {
-        let asked = self.asked_by_controller()?;
+        self.nothing_was_refused_from(NAMESPACE)
+    }
+
+    /// The same of the controller that is installed in this namespace.
+    ///
+    /// # Errors
+    /// What it had no right to.
+    pub fn nothing_was_refused_from(&self, namespace: &str) -> Result<()> {
+        let asked = self.asked_from(namespace)?;
         ensure!(
             asked.iter().any(audit::Entry::writes),
             "the controller wrote nothing: was it the one that ran?"
@@ -99,11 +123,16 @@ impl Real {
         ensure!(refused.is_empty(), "charts/ gives the controller no right to: {refused:#?}");
         Ok(())
     }
+
+    fn asked_from(&self, namespace: &str) -> Result<Vec<audit::Entry>> {
+        let user = format!("system:serviceaccount:{namespace}:{ACCOUNT}");
+        Ok(self.plane.audit()?.into_iter().filter(|entry| entry.user.username == user).collect())
+    }
 }
 
-async fn controller_client(plane: &ControlPlane) -> Result<Client> {
-    let token = plane.service_account_token(INSTALLED.0, INSTALLED.1).await?;
-    let kubeconfig = plane.folder().join("controller.kubeconfig");
+async fn controller_client(plane: &ControlPlane, namespace: &str) -> Result<Client> {
+    let token = plane.service_account_token(namespace, ACCOUNT).await?;
+    let kubeconfig = plane.folder().join(format!("{namespace}.kubeconfig"));
     let text = plane.kubeconfig_as("controller", &token);
     std::fs::write(&kubeconfig, text).context("writing the controller's kubeconfig")?;
     let target = Target { kubeconfig: Some(kubeconfig), context: None };
@@ -125,6 +154,6 @@ async fn kubectl(plane: &ControlPlane, arguments: &[&str]) -> Result<()> {
     Ok(())
 }
 
-fn install_yaml() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../charts/install.yaml")
+fn manifests() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../charts")
 }

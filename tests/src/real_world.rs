@@ -52,7 +52,7 @@ impl RealWorld {
 
     /// Starts our controller for all namespaces.
     pub fn start_controller(&self) -> RunningController {
-        self.run(self.real.controller(), Options::default())
+        self.start_controller_as(self.real.controller(), Options::default())
     }
 
     /// Starts our controller for one namespace, with a fuse in its line to the API server.
@@ -63,10 +63,14 @@ impl RealWorld {
             async move { client.send(request).await }
         });
         let client = Client::new(fuse.protect(line), namespace);
-        self.run(client, Options { namespace: Some(namespace.to_owned()), ..Options::default() })
+        self.start_controller_as(
+            client,
+            Options { namespace: Some(namespace.to_owned()), ..Options::default() },
+        )
     }
 
-    fn run(&self, client: Client, options: Options) -> RunningController {
+    /// Starts our controller with the rights of this client.
+    pub fn start_controller_as(&self, client: Client, options: Options) -> RunningController {
         let dice = fastrand::Rng::with_seed(self.seed);
         let controller = Controller::new(Ports { client, clock: Arc::new(SystemClock), dice }, options);
         RunningController { task: tokio::spawn(controller.run(std::future::pending())) }

@@ -9,7 +9,6 @@ use k8s_openapi::api::{authentication::v1::TokenRequest, core::v1::ServiceAccoun
 use kube::{Api, Client, api::PostParams};
 use tokio::{
     net::TcpStream,
-    sync::OnceCell,
     time::{Duration, Instant, sleep, timeout},
 };
 
@@ -39,15 +38,6 @@ pub struct ControlPlane {
     ports: Ports,
     options: Options,
     folder: Folder,
-}
-
-/// A control plane with all controllers that the tests of one process share. It must not be broken by any.
-///
-/// # Errors
-/// If it does not come up.
-pub async fn shared() -> Result<&'static ControlPlane> {
-    static SHARED: OnceCell<ControlPlane> = OnceCell::const_new();
-    SHARED.get_or_try_init(|| ControlPlane::start(Options::default().audited())).await
 }
 
 impl ControlPlane {

@@ -22,6 +22,6 @@ mod options;
 mod ports;
 mod process;
 
-pub use control_plane::{ControlPlane, shared};
+pub use control_plane::ControlPlane;
 pub use error::{Error, Result};
 pub use options::Options;

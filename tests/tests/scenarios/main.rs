@@ -6,4 +6,5 @@
 mod bad_input;
 mod crash;
 mod recordings;
+mod rights;
 mod writes;
