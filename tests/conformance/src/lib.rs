@@ -13,6 +13,10 @@
 //!         ▲                      │ answers, normalised
 //!         └── example `record` ──┴──▶ difference, for the tests
 //! ```
+//!
+//! # Transcripts
+//! `transcripts/*.txt` hold commands of kubectl and helm with the files that they need. Each is [played](text) on both servers
+//! at once, and both must say the same.
 
 pub mod difference;
 pub mod exchange;
@@ -21,4 +25,5 @@ pub mod player;
 pub mod random;
 pub mod server;
 pub mod stories;
+pub mod text;
 pub mod wire;
