@@ -11,6 +11,7 @@ mod container_rules;
 mod custom_resources;
 pub mod definitions;
 mod endpoints;
+mod event;
 mod facts;
 mod kinds;
 mod namespace;
@@ -71,5 +72,8 @@ fn resource(kind: Kind) -> Resource {
         columns: Vec::new(),
         described: None,
         strategy: kind.strategy,
+        view: kind.view,
+        asked: kind.asked,
+        deprecation: kind.deprecation,
     }
 }

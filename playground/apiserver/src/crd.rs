@@ -113,6 +113,9 @@ fn resource(spec: &Value, version: &Value) -> Result<Resource, SchemaError> {
         columns: columns(version),
         described: described.is_object().then(|| Arc::new(described.clone())),
         strategy: strategy(),
+        view: None,
+        asked: false,
+        deprecation: None,
     })
 }
 

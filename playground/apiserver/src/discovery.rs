@@ -10,6 +10,10 @@ pub const VERSION: &str = "v1.36.3";
 /// What can be done with most resources.
 const VERBS: [&str; 8] = ["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"];
 
+/// The same for custom resources, whose server lists them in another order.
+const CUSTOM_VERBS: [&str; 8] =
+    ["delete", "deletecollection", "get", "list", "patch", "create", "update", "watch"];
+
 /// The verbs of `status` and `scale`.
 const PART_VERBS: [&str; 3] = ["get", "patch", "update"];
 
@@ -64,17 +68,18 @@ impl Aggregated {
 #[must_use]
 pub fn version() -> Value {
     json!({
-        "major": "1", "minor": "36", "gitVersion": VERSION, "gitCommit": "", "gitTreeState": "clean",
+        "major": "1", "minor": "36", "emulationMajor": "1", "emulationMinor": "36",
+        "minCompatibilityMajor": "1", "minCompatibilityMinor": "35", "gitVersion": VERSION, "gitCommit": "", "gitTreeState": "clean",
         "buildDate": "1970-01-01T00:00:00Z", "goVersion": "", "compiler": "rustc", "platform": "playground",
     })
 }
 
-/// `/api`.
+/// `/api`, for a client that reaches the server as `host`.
 #[must_use]
-pub fn core_versions() -> Value {
+pub fn core_versions(host: &str) -> Value {
     json!({
         "kind": "APIVersions", "versions": ["v1"],
-        "serverAddressByClientCIDRs": [{"clientCIDR": "0.0.0.0/0", "serverAddress": "127.0.0.1"}],
+        "serverAddressByClientCIDRs": [{"clientCIDR": "0.0.0.0/0", "serverAddress": host}],
     })
 }
 
@@ -228,6 +233,12 @@ fn parts(resource: &Resource) -> Vec<Part> {
 }
 
 fn verbs(resource: &Resource) -> Vec<&'static str> {
+    if resource.asked {
+        return vec!["create"];
+    }
+    if resource.custom {
+        return CUSTOM_VERBS.to_vec();
+    }
     let is_namespace = resource.group.is_empty() && resource.kind == "Namespace";
     VERBS.into_iter().filter(|verb| !(is_namespace && *verb == "deletecollection")).collect()
 }

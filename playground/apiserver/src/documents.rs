@@ -5,7 +5,7 @@ use http::Method;
 use crate::{
     answer::Answer,
     discovery::{self, Aggregated},
-    openapi,
+    openapi::{self, protobuf},
     path::Path,
     request::Request,
     resource::Registry,
@@ -26,7 +26,7 @@ pub(crate) fn answer(registry: &Registry, request: &Request, path: &Path) -> Ans
                     let body = discovery::aggregated(registry, core, form);
                     Answer::bytes(200, form.content_type(), body.to_string().into_bytes())
                 }
-                None if core => Answer::json(200, &discovery::core_versions()),
+                None if core => Answer::json(200, &discovery::core_versions(request.header("host"))),
                 None => Answer::json(200, &discovery::groups(registry)),
             };
         }
@@ -41,13 +41,18 @@ pub(crate) fn answer(registry: &Registry, request: &Request, path: &Path) -> Ans
 fn other(registry: &Registry, request: &Request, path: &str) -> Answer {
     let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
     let found = match parts.as_slice() {
-        ["version"] => Some(discovery::version()),
+        ["version"] => {
+            let text = format!("{:#}", discovery::version());
+            return Answer::bytes(200, "application/json", text);
+        }
         ["healthz" | "livez" | "readyz", ..] => {
             return Answer::bytes(200, "text/plain; charset=utf-8", "ok");
         }
         ["openapi", "v2"] => {
-            // kubectl asks for a protocol buffer that we do not write, and falls back when it is refused.
             let accept = request.header("accept");
+            if accept.contains(protobuf::ASKED) {
+                return Answer::bytes(200, protobuf::SENT, openapi::document_v2_protobuf(registry));
+            }
             let takes_json =
                 accept.is_empty() || ["application/json", "*/*"].iter().any(|m| accept.contains(m));
             if !takes_json {

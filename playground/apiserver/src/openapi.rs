@@ -12,6 +12,7 @@ use crate::discovery::VERSION;
 use crate::resource::{Registry, Resource};
 
 mod paths;
+pub(crate) mod protobuf;
 
 #[cfg(test)]
 mod tests;
@@ -51,19 +52,26 @@ pub fn document(registry: &Registry, group: &str, version: &str) -> Option<Value
     }))
 }
 
-/// `/openapi/v2`: every definition, without paths. For clients that know no better and take JSON.
+/// `/openapi/v2`: every definition, without paths. For clients that know no better.
 #[must_use]
 pub fn document_v2(registry: &Registry) -> Value {
     let resources: Vec<&Resource> = registry.iter().map(AsRef::as_ref).collect();
     let text = Value::Object(schemas(&resources)).to_string();
     let text = text.replace("#/components/schemas/", "#/definitions/");
-    let definitions: Value = serde_json::from_str(&text).unwrap_or_default();
+    let mut definitions: Value = serde_json::from_str(&text).unwrap_or_default();
+    to_version_2(&mut definitions);
     json!({
         "swagger": "2.0",
         "info": {"title": "Kubernetes", "version": VERSION},
         "paths": {},
         "definitions": definitions,
     })
+}
+
+/// The same as a protocol buffer, which kubectl reads.
+#[must_use]
+pub fn document_v2_protobuf(registry: &Registry) -> Vec<u8> {
+    protobuf::encode(&document_v2(registry))
 }
 
 /// The name of the definition of a resource's kind: `io.k8s.api.apps.v1.Deployment`, or of a custom resource the
@@ -160,6 +168,7 @@ fn custom_definition(resource: &Resource) -> Value {
 fn tidy(node: &mut Value, references: &mut BTreeSet<String>) {
     match node {
         Value::Object(fields) => {
+            only_required(fields);
             fields.retain(|key, _| !key.starts_with("x-") || key.starts_with("x-kubernetes-"));
             if let Some(reference) = fields.get("$ref").and_then(Value::as_str) {
                 references.extend(reference.rsplit('/').next().map(str::to_owned));
@@ -177,9 +186,49 @@ fn tidy(node: &mut Value, references: &mut BTreeSet<String>) {
     }
 }
 
-/// The two types that are more than one JSON type are said in the words that clients know.
+/// Version 2 has no alternatives and lets references have siblings.
+fn to_version_2(node: &mut Value) {
+    match node {
+        Value::Object(fields) => {
+            if let Some(reference) = fields.get("allOf").and_then(|all| all.pointer("/0/$ref")).cloned() {
+                fields.remove("allOf");
+                fields.insert("$ref".to_owned(), reference);
+            }
+            if fields.remove("oneOf").is_some() && !fields.contains_key("type") {
+                fields.insert("type".to_owned(), json!("string"));
+            }
+            fields.values_mut().for_each(to_version_2);
+        }
+        Value::Array(items) => items.iter_mut().for_each(to_version_2),
+        _ => {}
+    }
+}
+
+/// A field that may be empty need not be there, though the types it comes from always have it.
+fn only_required(definition: &mut Map<String, Value>) {
+    let Some(Value::Array(required)) = definition.get("required") else { return };
+    let needed = |name: &&Value| {
+        let field = &definition["properties"][name.as_str().unwrap_or_default()];
+        *name != "metadata" && field["x-omit-zero"].is_null() && !field["default"].is_string()
+    };
+    let needed: Vec<Value> = required.iter().filter(needed).cloned().collect();
+    if needed.is_empty() {
+        definition.remove("required");
+    } else {
+        definition.insert("required".to_owned(), Value::Array(needed));
+    }
+}
+
+/// What the types do not say: the two types that are more than one JSON type are said in the words that clients know.
 fn special_definition(name: &str, definition: &mut Value) {
     let kinds = match name {
+        // The one kind whose metadata must be there.
+        "io.k8s.api.core.v1.Event" => {
+            if let Some(required) = definition["required"].as_array_mut() {
+                required.push(json!("metadata"));
+            }
+            return;
+        }
         "io.k8s.apimachinery.pkg.util.intstr.IntOrString" => ["integer", "string"],
         "io.k8s.apimachinery.pkg.api.resource.Quantity" => ["string", "number"],
         _ => return,

@@ -44,6 +44,55 @@ pub struct Resource {
     pub described: Option<Arc<Value>>,
     /// The rules of its kind.
     pub strategy: Strategy,
+    /// The form in which its objects are kept, if that is another resource's.
+    pub view: Option<View>,
+    /// Whether its objects are questions: answered when they are created, and not kept.
+    pub asked: bool,
+    /// What clients are warned of whenever they use it.
+    pub deprecation: Option<&'static str>,
+}
+
+/// How a resource shows objects that are kept in the form of another one of the same name: fields at the top have other
+/// names.
+#[derive(Clone, Debug)]
+pub struct View {
+    /// The group of the resource in whose form they are kept.
+    pub group: &'static str,
+    /// What fields are called in the kept form, and here.
+    pub names: &'static [(&'static str, &'static str)],
+    /// Fields that are left out here when their text is empty.
+    pub optional: &'static [&'static str],
+    /// The rules of the kept form.
+    pub kept: Strategy,
+}
+
+impl View {
+    /// The form in which an object is kept.
+    pub fn to_kept(&self, object: &mut Value) {
+        if let Some(fields) = object.as_object_mut() {
+            for (kept, shown) in self.names {
+                if let Some(value) = fields.remove(*shown) {
+                    fields.insert((*kept).to_owned(), value);
+                }
+            }
+        }
+        (self.kept.default)(object);
+    }
+
+    /// The form in which a kept object is shown.
+    pub fn to_shown(&self, object: &mut Value) {
+        let Some(fields) = object.as_object_mut() else { return };
+        for (kept, shown) in self.names {
+            if let Some(value) = fields.remove(*kept) {
+                fields.insert((*shown).to_owned(), value);
+            }
+        }
+        for field in self.optional {
+            if fields.get(*field).is_some_and(|value| value == "") {
+                fields.remove(*field);
+            }
+        }
+    }
 }
 
 /// Where the `scale` subresource reads and writes, as dotted JSON paths (`.spec.replicas`).
@@ -191,6 +240,16 @@ impl Resource {
     /// `apiVersion` of its objects.
     pub fn api_version(&self) -> String {
         if self.group.is_empty() { self.version.clone() } else { format!("{}/{}", self.group, self.version) }
+    }
+
+    /// The group in whose form its objects are kept.
+    pub fn kept_group(&self) -> &str {
+        self.view.as_ref().map_or(&self.group, |view| view.group)
+    }
+
+    /// The fields that selectors may name, as they are in the kept form.
+    pub fn kept_fields(&self) -> &'static [SelectableField] {
+        self.view.as_ref().map_or(self.strategy.selectable_fields, |view| view.kept.selectable_fields)
     }
 
     /// How most error messages name it: `replicasets.apps`.

@@ -51,6 +51,13 @@ impl ApiServer {
             // A registry without namespaces answers 404, and its objects are not bound to any.
             let _ = server.ask(Method::POST, "/api/v1/namespaces", &namespace);
         }
+        // The same holds for the two classes of pods that a cluster cannot do without.
+        for (name, value) in
+            [("system-cluster-critical", 2_000_000_000), ("system-node-critical", 2_000_001_000)]
+        {
+            let class = json!({"metadata": {"name": name}, "value": value});
+            let _ = server.ask(Method::POST, "/apis/scheduling.k8s.io/v1/priorityclasses", &class);
+        }
         server
     }
 

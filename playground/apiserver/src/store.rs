@@ -144,11 +144,11 @@ impl Store {
     }
 
     fn collection(&self, resource: &Resource) -> Option<&Collection> {
-        self.collections.get(&(resource.group.clone(), resource.plural.clone()))
+        self.collections.get(&(resource.kept_group().to_owned(), resource.plural.clone()))
     }
 
     fn collection_mut(&mut self, resource: &Resource) -> &mut Collection {
-        self.collections.entry((resource.group.clone(), resource.plural.clone())).or_default()
+        self.collections.entry((resource.kept_group().to_owned(), resource.plural.clone())).or_default()
     }
 
     fn kept(&self, resource: &Resource, namespace: &str, name: &str) -> Option<Arc<Stored>> {
@@ -161,7 +161,7 @@ impl Store {
         target: Target,
         now: Timestamp,
     ) -> Result<Answer, ApiError> {
-        if let Some(answer) = reviews::answer(request, &target) {
+        if let Some(answer) = reviews::answer(request, &target, now) {
             return answer;
         }
         let Some(resource) = self.registry.get(&target.group, &target.version, &target.plural).cloned()
@@ -181,7 +181,8 @@ impl Store {
             406 if resource.custom => ApiError::custom_not_acceptable(&negotiation::SERVED),
             _ => error,
         })?;
-        let mut call = Call { request, resource, target, form, now, warnings: Vec::new(), twice: Vec::new() };
+        let warnings = resource.deprecation.map(str::to_owned).into_iter().collect();
+        let mut call = Call { request, resource, target, form, now, warnings, twice: Vec::new() };
         let answer = if call.target.name.is_empty() {
             self.collection_step(&mut call)
         } else if call.target.subresource.is_empty() {

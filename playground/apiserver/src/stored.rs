@@ -4,6 +4,8 @@
 //! serialisation, and a small object takes a third of the memory that a tree of values would. What
 //! selectors look at stands beside the bytes.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use serde_json::Value;
 
@@ -27,9 +29,14 @@ pub struct Stored {
 impl Stored {
     /// Keeps `object`, whose `metadata.resourceVersion` must already say `version`.
     pub fn new(resource: &Resource, object: &Value, version: u64) -> Self {
+        let mut object = Cow::Borrowed(object);
+        if let Some(view) = &resource.view {
+            view.to_kept(object.to_mut());
+        }
+        let object = &*object;
         let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
         let labels = object.pointer("/metadata/labels").and_then(Value::as_object);
-        let fields = resource.strategy.selectable_fields.iter().map(|field| {
+        let fields = resource.kept_fields().iter().map(|field| {
             let found = object.pointer(field.pointer).map(plain_text).unwrap_or_default();
             if found.is_empty() { field.absent.into() } else { found.into_boxed_str() }
         });
@@ -65,6 +72,11 @@ impl Stored {
 
     /// Appends the object's JSON as `resource` (one of its versions) shows it.
     pub fn write_to(&self, resource: &Resource, out: &mut Vec<u8>) {
+        if resource.view.is_some() {
+            // Writing a value to memory cannot fail: its keys are strings and its numbers finite.
+            let _ = serde_json::to_writer(out, &self.value(resource));
+            return;
+        }
         out.extend_from_slice(b"{\"kind\":\"");
         out.extend_from_slice(resource.kind.as_bytes());
         out.extend_from_slice(b"\",\"apiVersion\":\"");
@@ -80,13 +92,20 @@ impl Stored {
     }
 
     /// Appends the object's JSON without `apiVersion` and `kind`, as lists of built-in kinds show it.
-    pub fn write_bare_to(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(&self.json);
+    pub fn write_bare_to(&self, resource: &Resource, out: &mut Vec<u8>) {
+        if resource.view.is_some() {
+            out.extend_from_slice(&bytes_of(&self.value(resource)));
+        } else {
+            out.extend_from_slice(&self.json);
+        }
     }
 
     /// The object as a value, as `resource` (one of its versions) shows it.
     pub fn value(&self, resource: &Resource) -> Value {
         let mut object: Value = serde_json::from_slice(&self.json).unwrap_or_default();
+        if let Some(view) = &resource.view {
+            view.to_shown(&mut object);
+        }
         if let Some(fields) = object.as_object_mut() {
             fields.insert("apiVersion".to_owned(), resource.api_version().into());
             fields.insert("kind".to_owned(), resource.kind.as_str().into());

@@ -63,9 +63,15 @@ pub fn table(
     let rows: Vec<Value> = objects
         .iter()
         .map(|object| {
+            let kept = resource.view.as_ref().map(|view| {
+                let mut kept = (*object).clone();
+                view.to_kept(&mut kept);
+                kept
+            });
+            let (whole, object) = (*object, kept.as_ref().unwrap_or(object));
             let cells: Vec<Value> = columns.iter().map(|column| column.cell(object, now)).collect();
             let mut row = json!({"cells": cells});
-            if let Some(shown) = shown(object, include) {
+            if let Some(shown) = shown(whole, include) {
                 row["object"] = shown;
             }
             if resource.kind == "Pod" && resource.group.is_empty() {

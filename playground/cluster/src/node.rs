@@ -171,11 +171,18 @@ fn node(place: &Place, index: usize) -> Value {
     json!({
         "apiVersion": "v1",
         "kind": "Node",
-        "metadata": {"name": name, "labels": {
-            "kubernetes.io/hostname": name,
-            "kubernetes.io/os": "linux",
-            "kubernetes.io/arch": architecture(),
-        }},
+        "metadata": {
+            "name": name,
+            // What a cluster's controllers add, added at once, so that nodes are the same whether these run or not.
+            "annotations": {"node.alpha.kubernetes.io/ttl": "0"},
+            "labels": {
+                "beta.kubernetes.io/arch": architecture(),
+                "beta.kubernetes.io/os": "linux",
+                "kubernetes.io/hostname": name,
+                "kubernetes.io/os": "linux",
+                "kubernetes.io/arch": architecture(),
+            },
+        },
         "spec": {"podCIDR": PodNetwork::block(index), "podCIDRs": [PodNetwork::block(index)]},
         "status": {"daemonEndpoints": {"kubeletEndpoint": {"Port": place.port}}},
     })

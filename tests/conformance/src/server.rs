@@ -56,7 +56,7 @@ pub struct Server {
 /// What must live as long as the server does.
 enum Running {
     Embedded { _api: Listening, _cluster: Option<Cluster>, _folder: Folder },
-    Real { _plane: ControlPlane },
+    Real { _nodes: Option<Cluster>, _plane: ControlPlane },
     Elsewhere,
 }
 
@@ -95,13 +95,14 @@ impl Server {
             let token = token_in(&kubeconfig)?;
             return Self::over("real", &kubeconfig, &token, Running::Elsewhere).await;
         }
-        let options = match controllers {
-            Controllers::None => PlaneOptions::without_controllers(),
-            Controllers::Workloads => PlaneOptions::default(),
-        };
-        let plane = ControlPlane::start(options).await?;
+        let plane = ControlPlane::start(options(controllers)).await?;
         let (kubeconfig, token) = (plane.kubeconfig().to_owned(), plane.admin_token().to_owned());
-        Self::over("real", &kubeconfig, &token, Running::Real { _plane: plane }).await
+        let mut server = Self::over("real", &kubeconfig, &token, Running::Elsewhere).await?;
+        let nodes = (controllers == Controllers::Workloads).then(|| {
+            Cluster::start_nodes(server.client(), ClusterOptions::with_sockets(Arc::new(now), SEED))
+        });
+        server._running = Running::Real { _nodes: nodes, _plane: plane };
+        Ok(server)
     }
 
     /// Where it listens: `https://127.0.0.1:PORT`.
@@ -158,6 +159,17 @@ impl Server {
 )]
 fn now() -> Timestamp {
     Timestamp::now()
+}
+
+/// Where there are pods, the real server is as the embedded one is: they get no token of their ServiceAccount.
+fn options(controllers: Controllers) -> PlaneOptions {
+    match controllers {
+        Controllers::None => PlaneOptions::without_controllers(),
+        Controllers::Workloads => PlaneOptions {
+            api_arguments: vec!["--disable-admission-plugins=ServiceAccount".to_owned()],
+            ..PlaneOptions::default()
+        },
+    }
 }
 
 /// The token of a kubeconfig's first user.

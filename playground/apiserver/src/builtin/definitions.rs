@@ -13,16 +13,19 @@ use super::facts;
 use crate::schema::{Definitions, Schema};
 
 /// Definitions that the generated descriptions give the wrong type, or none: what they really take.
-const FREE_FORM: [&str; 4] = [
+const FREE_FORM: [&str; 3] = [
     "io.k8s.apimachinery.pkg.apis.meta.v1.FieldsV1",
     "io.k8s.apimachinery.pkg.runtime.RawExtension",
     "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.JSON",
-    "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.JSONSchemaProps",
 ];
+
+/// A definition that contains itself: described field by field, but not read.
+const RECURSIVE: &str = "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.JSONSchemaProps";
 
 /// The nodes of all built-in types, read once.
 static NODES: LazyLock<BTreeMap<String, Arc<Schema>>> = LazyLock::new(|| {
-    let sources = described();
+    let mut sources = described();
+    sources.entry(RECURSIVE.to_owned()).and_modify(set_free);
     let names: Vec<String> = sources.keys().cloned().collect();
     let mut definitions = Definitions::new(sources);
     names.into_iter().filter_map(|name| Some((name.clone(), definitions.node(&name).ok()?))).collect()
@@ -55,13 +58,18 @@ pub fn described() -> BTreeMap<String, Value> {
     register(&mut generator);
     let mut definitions: BTreeMap<String, Value> = generator.take_definitions(false).into_iter().collect();
     for name in FREE_FORM {
-        if let Some(Value::Object(definition)) = definitions.get_mut(name) {
-            definition.retain(|key, _| key == "description");
-            definition.insert("x-kubernetes-preserve-unknown-fields".to_owned(), Value::Bool(true));
-        }
+        definitions.entry(name.to_owned()).and_modify(set_free);
     }
     facts::add_to(&mut definitions);
     definitions
+}
+
+/// Lets a definition take anything.
+fn set_free(definition: &mut Value) {
+    if let Value::Object(definition) = definition {
+        definition.retain(|key, _| key == "description");
+        definition.insert("x-kubernetes-preserve-unknown-fields".to_owned(), Value::Bool(true));
+    }
 }
 
 macro_rules! register {
@@ -94,12 +102,18 @@ fn register(generator: &mut SchemaGenerator) {
         api::apps::v1::Deployment,
         api::apps::v1::ReplicaSet,
         api::apps::v1::StatefulSet,
+        api::authentication::v1::SelfSubjectReview,
+        api::authorization::v1::LocalSubjectAccessReview,
+        api::authorization::v1::SelfSubjectAccessReview,
+        api::authorization::v1::SelfSubjectRulesReview,
+        api::authorization::v1::SubjectAccessReview,
         api::autoscaling::v1::Scale,
         api::autoscaling::v2::HorizontalPodAutoscaler,
         api::batch::v1::CronJob,
         api::batch::v1::Job,
         api::coordination::v1::Lease,
         api::discovery::v1::EndpointSlice,
+        api::events::v1::Event,
         api::networking::v1::Ingress,
         api::networking::v1::IngressClass,
         api::networking::v1::NetworkPolicy,

@@ -1,9 +1,9 @@
 //! The table of built-in kinds: names, scope and subresources as the API's discovery gives them.
 
 use super::{
-    autoscaling, config, custom_resources, endpoints, namespace, node, plain, pod, service, workload,
+    autoscaling, config, custom_resources, endpoints, event, namespace, node, plain, pod, service, workload,
 };
-use crate::resource::{Strategy, Subresource};
+use crate::resource::{Strategy, Subresource, View};
 
 /// One row of the table.
 #[derive(Debug, Clone)]
@@ -30,6 +30,12 @@ pub struct Kind {
     pub subresources: &'static [Subresource],
     /// The rules of the kind.
     pub strategy: Strategy,
+    /// The form in which its objects are kept, if that is another kind's.
+    pub view: Option<View>,
+    /// Whether its objects are questions that are answered and not kept.
+    pub asked: bool,
+    /// What clients are warned of whenever they use it.
+    pub deprecation: Option<&'static str>,
 }
 
 impl Kind {
@@ -46,6 +52,9 @@ impl Kind {
             scale: false,
             subresources: &[],
             strategy: Strategy::default(),
+            view: None,
+            asked: false,
+            deprecation: None,
         }
     }
 
@@ -80,12 +89,29 @@ impl Kind {
         self
     }
 
+    fn seen_through(mut self, view: View) -> Self {
+        self.view = Some(view);
+        self
+    }
+
+    /// Objects that are questions: answered when they are created, and not kept.
+    fn asked(mut self) -> Self {
+        self.asked = true;
+        self
+    }
+
+    fn deprecated(mut self, warning: &'static str) -> Self {
+        self.deprecation = Some(warning);
+        self
+    }
+
     fn with(mut self, subresources: &'static [Subresource]) -> Self {
         self.subresources = subresources;
         self
     }
 }
 
+const AUTHORIZATION: (&str, &str) = ("authorization.k8s.io", "v1");
 const CORE: (&str, &str) = ("", "v1");
 const APPS: (&str, &str) = ("apps", "v1");
 const ADMISSION: (&str, &str) = ("admissionregistration.k8s.io", "v1");
@@ -118,14 +144,18 @@ pub(super) fn table() -> Vec<Kind> {
     kinds.extend(workloads());
     kinds.extend(policies());
     kinds.extend(cluster_machinery());
+    kinds.extend(questions());
     kinds
 }
 
 fn core() -> Vec<Kind> {
     vec![
         Kind::new(CORE, "ConfigMap", "configmaps").short(&["cm"]).ruled_by(config::config_map()),
-        Kind::new(CORE, "Endpoints", "endpoints").short(&["ep"]).ruled_by(endpoints::endpoints()),
-        Kind::new(CORE, "Event", "events").short(&["ev"]).ruled_by(plain::event()),
+        Kind::new(CORE, "Endpoints", "endpoints")
+            .short(&["ep"])
+            .deprecated("v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice")
+            .ruled_by(endpoints::endpoints()),
+        Kind::new(CORE, "Event", "events").short(&["ev"]).ruled_by(event::core()),
         Kind::new(CORE, "LimitRange", "limitranges").short(&["limits"]).ruled_by(plain::limit_range()),
         Kind::new(CORE, "Namespace", "namespaces")
             .short(&["ns"])
@@ -253,10 +283,29 @@ fn cluster_machinery() -> Vec<Kind> {
             .ruled_by(custom_resources::strategy()),
         Kind::new(("coordination.k8s.io", "v1"), "Lease", "leases").ruled_by(plain::lease()),
         Kind::new(("discovery.k8s.io", "v1"), "EndpointSlice", "endpointslices").ruled_by(endpoints::slice()),
+        Kind::new(("events.k8s.io", "v1"), "Event", "events")
+            .short(&["ev"])
+            .ruled_by(event::newer())
+            .seen_through(event::view()),
         Kind::new(("node.k8s.io", "v1"), "RuntimeClass", "runtimeclasses").cluster_wide(),
         Kind::new(("storage.k8s.io", "v1"), "StorageClass", "storageclasses")
             .short(&["sc"])
             .cluster_wide()
             .ruled_by(plain::storage_class()),
+    ]
+}
+
+/// What a client asks about itself and others.
+fn questions() -> Vec<Kind> {
+    vec![
+        Kind::new(("authentication.k8s.io", "v1"), "SelfSubjectReview", "selfsubjectreviews")
+            .cluster_wide()
+            .asked(),
+        Kind::new(AUTHORIZATION, "LocalSubjectAccessReview", "localsubjectaccessreviews").asked(),
+        Kind::new(AUTHORIZATION, "SelfSubjectAccessReview", "selfsubjectaccessreviews")
+            .cluster_wide()
+            .asked(),
+        Kind::new(AUTHORIZATION, "SelfSubjectRulesReview", "selfsubjectrulesreviews").cluster_wide().asked(),
+        Kind::new(AUTHORIZATION, "SubjectAccessReview", "subjectaccessreviews").cluster_wide().asked(),
     ]
 }

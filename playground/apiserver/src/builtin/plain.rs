@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::rules::{fill, fresh_status, immutable, items, items_mut, keep_status, object_at, text};
 use crate::field_error::FieldError;
-use crate::resource::{GenerationRule, NameRule, SelectableField, Strategy};
+use crate::resource::{GenerationRule, NameRule, Strategy};
 
 const RBAC_GROUP: &str = "rbac.authorization.k8s.io";
 
@@ -17,47 +17,6 @@ pub(super) fn with_generation() -> Strategy {
                 keep_status(new, old);
             }
         },
-        ..Strategy::default()
-    }
-}
-
-pub(super) fn event() -> Strategy {
-    const fn selectable(label: &'static str, pointer: &'static str) -> SelectableField {
-        SelectableField { label, pointer, absent: "" }
-    }
-    const FIELDS: [SelectableField; 11] = [
-        selectable("involvedObject.kind", "/involvedObject/kind"),
-        selectable("involvedObject.namespace", "/involvedObject/namespace"),
-        selectable("involvedObject.name", "/involvedObject/name"),
-        selectable("involvedObject.uid", "/involvedObject/uid"),
-        selectable("involvedObject.apiVersion", "/involvedObject/apiVersion"),
-        selectable("involvedObject.resourceVersion", "/involvedObject/resourceVersion"),
-        selectable("involvedObject.fieldPath", "/involvedObject/fieldPath"),
-        selectable("reason", "/reason"),
-        selectable("reportingComponent", "/reportingComponent"),
-        selectable("source", "/source/component"),
-        selectable("type", "/type"),
-    ];
-    Strategy {
-        default: |event| {
-            for time in ["eventTime", "firstTimestamp", "lastTimestamp"] {
-                fill(event, time, Value::Null);
-            }
-        },
-        validate_create: |event| {
-            let namespace = text(&event["metadata"], "namespace");
-            let about = text(&event["involvedObject"], "namespace");
-            if event["involvedObject"].is_object()
-                && about != namespace
-                && !(about.is_empty() && namespace == "default")
-            {
-                let detail = "does not match event.namespace";
-                return vec![FieldError::invalid("involvedObject.namespace", about, detail)];
-            }
-            Vec::new()
-        },
-        create_on_update: true,
-        selectable_fields: &FIELDS,
         ..Strategy::default()
     }
 }

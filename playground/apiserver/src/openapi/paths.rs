@@ -15,6 +15,11 @@ pub(super) fn add(paths: &mut Map<String, Value>, resource: &Resource) {
     let collection = format!("{root}{scope}/{}", resource.plural);
     let object = format!("{collection}/{{name}}");
     let op = |action: &str| operation(resource, action);
+    if resource.asked {
+        let parameters = path_parameters(resource.namespaced, false);
+        paths.insert(collection, json!({"post": op("post"), "parameters": parameters}));
+        return;
+    }
     paths.insert(
         collection.clone(),
         json!({"get": op("list"), "post": op("post"), "delete": op("deletecollection"),

@@ -44,8 +44,10 @@ impl Schema {
                     }
                 }
                 fields.retain(|name, value| {
+                    // A time that was not set is written as `null` where the API's type always writes it.
+                    let kept = |node: &Schema| node.nullable || node.default == Some(Value::Null);
                     let drop_null =
-                        |node: &Schema| !node.nullable && (node.kind.is_some() || node.int_or_string);
+                        |node: &Schema| !kept(node) && (node.kind.is_some() || node.int_or_string);
                     !(value.is_null() && self.properties.get(name).is_some_and(|node| drop_null(node)))
                 });
                 for (name, child) in fields {

@@ -298,7 +298,7 @@ fn written_list(call: &Call<'_>, page: &[&Arc<Stored>], metadata: &Value) -> Ans
             object.write_to(resource, &mut out);
         } else {
             // Items of built-in lists do not say what they are: the list does.
-            object.write_bare_to(&mut out);
+            object.write_bare_to(resource, &mut out);
         }
     }
     out.extend_from_slice(b"]}");

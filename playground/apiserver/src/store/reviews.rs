@@ -1,18 +1,20 @@
 //! Questions that a client asks about itself.
 
 use http::Method;
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use super::create::seconds_text;
 use crate::{answer::Answer, path::Target, request::Request, status::ApiError};
 
 /// Questions that a client asks about itself: everything is allowed to whoever has the token.
-pub(super) fn answer(request: &Request, target: &Target) -> Option<Result<Answer, ApiError>> {
+pub(super) fn answer(request: &Request, target: &Target, now: Timestamp) -> Option<Result<Answer, ApiError>> {
     let status = match (target.group.as_str(), target.plural.as_str()) {
         (
             "authorization.k8s.io",
             "selfsubjectaccessreviews" | "subjectaccessreviews" | "localsubjectaccessreviews",
         ) => {
-            json!({"allowed": true, "reason": "everything is allowed here"})
+            json!({"allowed": true})
         }
         ("authorization.k8s.io", "selfsubjectrulesreviews") => json!({
             "resourceRules": [{"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]}],
@@ -20,7 +22,9 @@ pub(super) fn answer(request: &Request, target: &Target) -> Option<Result<Answer
             "incomplete": false,
         }),
         ("authentication.k8s.io", "selfsubjectreviews") => {
-            json!({"userInfo": {"username": "admin", "groups": ["system:masters", "system:authenticated"]}})
+            json!({"userInfo": {
+                "username": "admin", "uid": "admin", "groups": ["system:masters", "system:authenticated"],
+            }})
         }
         _ => return None,
     };
@@ -31,6 +35,9 @@ pub(super) fn answer(request: &Request, target: &Target) -> Option<Result<Answer
     Some(match body {
         Ok(mut review) if review.is_object() => {
             review["status"] = status;
+            if target.plural == "selfsubjectreviews" {
+                review["metadata"]["creationTimestamp"] = json!(seconds_text(now));
+            }
             Ok(Answer::json(201, &review))
         }
         _ => Err(ApiError::bad_request("the object provided is unrecognized")),

@@ -44,7 +44,7 @@ impl TableColumn {
 /// The columns of a resource, in order.
 pub(super) fn of(resource: &Resource) -> Vec<TableColumn> {
     if !resource.custom {
-        let columns = built_in(&resource.group, &resource.kind);
+        let columns = built_in(resource.kept_group(), &resource.kind);
         return columns.iter().map(|(name, cell)| function(name, *cell)).collect();
     }
     let mut columns = vec![function("Name", c::name)];

@@ -52,6 +52,8 @@ pub(super) fn status(
         let current = deployment.status.rest.get(name).and_then(Value::as_i64).unwrap_or(0);
         if count == 0 && current == 0 { Value::Null } else { json!(count) }
     };
+    // Not known before every ReplicaSet has said it.
+    let terminating: Option<i32> = sets.iter().map(|set| set.status.terminating_replicas).sum();
     let status = json!({
         "observedGeneration": deployment.metadata.generation,
         "replicas": count("replicas", counts.replicas),
@@ -59,6 +61,7 @@ pub(super) fn status(
         "readyReplicas": count("readyReplicas", counts.ready),
         "availableReplicas": count("availableReplicas", counts.available),
         "unavailableReplicas": count("unavailableReplicas", (counts.wanted - counts.available).max(0)),
+        "terminatingReplicas": terminating,
         "conditions": conditions,
     });
     (status, look_again)

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::{
     object::{ObjectKey, stamp},
-    pod::{available_in, condition, is_active, is_ready, node_of, phase},
+    pod::{available_in, condition, is_active, is_finished, is_ready, node_of, phase},
     selector::contains,
     workload::ReplicaSet,
 };
@@ -93,11 +93,13 @@ pub(super) fn status(
         active.iter().filter_map(|pod| available_in(pod, min_ready_seconds, now)).collect();
     let available = waits.iter().filter(|wait| wait.is_zero()).count();
     let look_again = waits.iter().filter(|wait| !wait.is_zero()).min().copied();
+    let terminating = pods.iter().filter(|pod| !is_finished(pod) && !is_active(pod)).count();
     let status = json!({
         "replicas": active.len(),
         "fullyLabeledReplicas": or_absent(labelled, replica_set.status.fully_labeled_replicas),
         "readyReplicas": or_absent(waits.len(), replica_set.status.ready_replicas),
         "availableReplicas": or_absent(available, replica_set.status.available_replicas),
+        "terminatingReplicas": terminating,
         "observedGeneration": replica_set.metadata.generation,
         "conditions": conditions(replica_set, failure, now),
     });

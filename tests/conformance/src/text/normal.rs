@@ -21,9 +21,10 @@ const RULES: &[(&str, &str)] = &[
     (r"-[bcdfghjklmnpqrstvwxz2456789]{8,10}-[bcdfghjklmnpqrstvwxz2456789]{5}\b", "-HASH-SUFFIX"),
     (r"(pod-template-hash[=:] ?)[bcdfghjklmnpqrstvwxz2456789]{8,10}", "${1}HASH"),
     (
-        r"\b([a-z][a-z0-9-]*)-([bcdfghjklmnpqrstvwxz]*[2456789][bcdfghjklmnpqrstvwxz2456789]{4,9})\b",
+        r"\b([a-z][a-z0-9.-]*)-(?:[bcdfghjklmnpqrstvwxz2456789]{5}|[bcdfghjklmnpqrstvwxz2456789]{8,10})\b",
         "${1}-SUFFIX",
     ),
+    (r"modifiedAt=\d+", "modifiedAt=TIME"),
     // How often an event was seen, and for how long, depends on how fast the machine is.
     (r"\b(\d+[dhms])+ \(x\d+ over (\d+[dhms])+\)", "AGE"),
     (r"(^|[\s(])(?:\d+[dhms])+(\s|\)|$)", "${1}AGE${2}"),

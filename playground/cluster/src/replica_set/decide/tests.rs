@@ -69,7 +69,7 @@ fn a_pod_is_available_once_it_was_ready_for_min_ready_seconds() {
     assert_eq!(
         status,
         json!({"replicas": 3, "fullyLabeledReplicas": 3, "readyReplicas": 2, "availableReplicas": 1,
-               "observedGeneration": 3, "conditions": null})
+               "terminatingReplicas": 0, "observedGeneration": 3, "conditions": null})
     );
     assert_eq!(look_again, Some(Duration::from_secs(2)));
 }
