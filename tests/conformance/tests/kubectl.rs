@@ -82,8 +82,11 @@ fn transcripts() -> anyhow::Result<Vec<Transcript>> {
 fn known_differences_are_in_the_table(transcripts: &[Transcript]) -> anyhow::Result<()> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/playground.md");
     let text = fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
-    let rows: BTreeSet<&str> =
-        text.lines().filter_map(|line| Some(line.strip_prefix("| ")?.split_once(" |")?.0.trim())).collect();
+    let rows: BTreeSet<&str> = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `")?.split_once('`'))
+        .map(|(row, _)| row)
+        .collect();
     for transcript in transcripts {
         for step in &transcript.steps {
             if let Demand::Known(row) = &step.demand {

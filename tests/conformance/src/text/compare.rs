@@ -50,12 +50,15 @@ impl Comparison<'_> {
         let mut report = Report::default();
         for step in &transcript.steps {
             let place = format!("{} (kubectl {}), line {}", transcript.name, self.programs.label, step.line);
-            self.step(step, &place, [&embedded, &real], &mut report).await;
+            if !self.step(step, &place, [&embedded, &real], &mut report).await {
+                break;
+            }
         }
         Ok(report)
     }
 
-    async fn step(&self, step: &Step, place: &str, sessions: [&Session; 2], report: &mut Report) {
+    /// Gives whether the rest has a meaning.
+    async fn step(&self, step: &Step, place: &str, sessions: [&Session; 2], report: &mut Report) -> bool {
         let [embedded, real] = sessions;
         let (command, normaliser) = (&step.command, self.normaliser);
         let (embedded, real) = if step.demand == Demand::Success {
@@ -69,7 +72,7 @@ impl Comparison<'_> {
                 let errors = [embedded.err(), real.err()];
                 let errors = errors.into_iter().flatten().map(|error| format!("{place}: {error:#}"));
                 report.failures.extend(errors);
-                return;
+                return false;
             }
         };
         match &step.demand {
@@ -83,6 +86,7 @@ impl Comparison<'_> {
                 report.failures.push(format!("{place}: $ {command}\nno longer differs as `{row}` says"));
             }
         }
+        true
     }
 }
 

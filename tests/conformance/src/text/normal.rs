@@ -15,6 +15,7 @@ const RULES: &[(&str, &str)] = &[
     (r"[EWI]\d{4} \d\d:\d\d:\d\d\.\d+ +\d+ ", "LOG "),
     (r#"(resourceVersion"?: ?"|Resource Version:\s+)\d+"#, "${1}VERSION"),
     (r"https://127\.0\.0\.1:\d+", "SERVER"),
+    (r"127\.0\.0\.1:\d+", "ADDRESS"),
     (r"\b10\.\d+\.\d+\.\d+\b", "IP"),
     (r"\b3[0-2]\d{3}\b", "NODEPORT"),
     // What generateName and the hash of a pod template end with.

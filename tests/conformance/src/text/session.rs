@@ -15,7 +15,7 @@ use super::{normal::Normaliser, transcript::Transcript};
 use crate::server::Server;
 
 /// How long a command may take, and how long one may be tried again.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(45);
 
 /// Between two tries.
 const PAUSE: Duration = Duration::from_millis(200);
@@ -78,7 +78,7 @@ impl Session {
     /// Runs a command once.
     ///
     /// # Errors
-    /// If it cannot be started or does not end within a minute.
+    /// If it cannot be started or does not end in time.
     pub async fn run(&self, command: &str, normaliser: &Normaliser) -> anyhow::Result<Said> {
         let mut shell = Command::new("sh");
         shell.args(["-c", command]).current_dir(&self.folder).stdin(Stdio::null()).kill_on_drop(true);
@@ -106,7 +106,7 @@ impl Session {
     /// Runs a command again and again until it succeeds.
     ///
     /// # Errors
-    /// If it does not within a minute; the text has what it said last.
+    /// If it does not in time; the text has what it said last.
     pub async fn until_success(&self, command: &str, normaliser: &Normaliser) -> anyhow::Result<Said> {
         let started = time::Instant::now();
         loop {
