@@ -66,7 +66,8 @@ async fn descriptions_are_found_through_their_index() {
         assert_eq!((code, &document["openapi"]), (200, &Value::from("3.0.0")), "{url}");
     }
     let protobuf = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf";
-    assert_eq!(get(&world, "/openapi/v2", protobuf).await.0, 406);
+    let (code, media, _) = get(&world, "/openapi/v2", protobuf).await;
+    assert_eq!((code, media.as_str()), (200, "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"));
     assert_eq!(get(&world, "/openapi/v2", "application/json").await.2["swagger"], "2.0");
 }
 

@@ -140,7 +140,7 @@ fn faults_of_newer(event: &Value) -> Vec<FieldError> {
     }
     let kind = text(event, "type");
     if !["Normal", "Warning"].contains(&kind) {
-        faults.push(FieldError::invalid("type", "", &format!("has invalid value: {kind}")));
+        faults.push(FieldError::invalid("type", "", format!("has invalid value: {kind}")));
     }
     let unset = [
         ("deprecatedFirstTimestamp", "firstTimestamp"),
