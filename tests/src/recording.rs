@@ -3,6 +3,7 @@
 use std::{fs, path::PathBuf};
 
 use anyhow::{Context, Result};
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use crate::facts::Snapshot;
@@ -150,6 +151,46 @@ impl Scenario {
     fn file(&self, name: &str) -> Result<String> {
         let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fixtures/peer").join(self.name).join(name);
         fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))
+    }
+}
+
+/// The second after the last time that a snapshot speaks of, if it speaks of any; deadlines, which lie ahead, do not count.
+pub fn last_time(snapshot: &Snapshot) -> Option<Timestamp> {
+    let mut newest = None;
+    for object in [&snapshot.rollout].into_iter().chain(&snapshot.replica_sets) {
+        let mut object = object.clone();
+        each_time(&mut object, &mut |key, time| {
+            if key != "scale-down-deadline" {
+                newest = newest.max(Some(time));
+            }
+            time
+        });
+    }
+    newest?.saturating_add(SignedDuration::from_secs(1)).ok()
+}
+
+/// The same snapshot at another time: all of its times are moved by as much.
+pub fn moved(snapshot: &Snapshot, by: SignedDuration) -> Snapshot {
+    let mut moved = snapshot.clone();
+    for object in [&mut moved.rollout].into_iter().chain(&mut moved.replica_sets) {
+        each_time(object, &mut |_, time| time.saturating_add(by).unwrap_or(time));
+    }
+    moved
+}
+
+/// Replaces every time in a value, which is told with the key that it stands under.
+fn each_time(value: &mut Value, replace: &mut impl FnMut(&str, Timestamp) -> Timestamp) {
+    match value {
+        Value::Array(items) => items.iter_mut().for_each(|item| each_time(item, replace)),
+        Value::Object(fields) => {
+            for (key, field) in fields {
+                match field.as_str().and_then(|text| text.parse().ok()) {
+                    Some(time) => *field = format!("{:.0}", replace(key, time)).into(),
+                    None => each_time(field, replace),
+                }
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }
 

@@ -9,14 +9,13 @@
 
 use std::{sync::Arc, time::Duration};
 
-use jiff::{SignedDuration, Timestamp};
-use serde_json::Value;
+use jiff::Timestamp;
 use tokio::{task::JoinHandle, time::sleep};
 use verdigris_controller::{Clock, Controller, Options, Ports, TokioClock, counters::Counters, rules::Rules};
 use verdigris_playground_apiserver::server::ApiServer;
 use verdigris_playground_cluster::{Cluster, Options as ClusterOptions};
 
-use crate::{any_world::AnyWorld, facts::Snapshot, fuse::Fuse};
+use crate::{any_world::AnyWorld, facts::Snapshot, fuse::Fuse, recording::last_time};
 
 /// Our CRD.
 pub const CRD: &str = include_str!("../../crds/yaml/rollouts.argoproj.io.yaml");
@@ -57,7 +56,8 @@ impl World {
 
     /// The world of a recording: its objects as they were, at the moment after its last one changed.
     pub async fn restored(seed: u64, recorded: &Snapshot) -> Self {
-        let world = Self::with_crd(seed, CRD, last_time(recorded)).await;
+        let now = last_time(recorded).unwrap_or_else(start_time);
+        let world = Self::with_crd(seed, CRD, now).await;
         let namespace = recorded.rollout["metadata"]["namespace"].as_str().unwrap_or("default").to_owned();
         world.create_namespace(&namespace).await;
         let objects = [&recorded.rollout].into_iter().chain(&recorded.replica_sets).chain(&recorded.services);
@@ -190,29 +190,4 @@ impl Drop for World {
 /// An ordinary morning.
 fn start_time() -> Timestamp {
     "2026-11-21T08:00:00Z".parse().expect("a time")
-}
-
-/// The second after the last time that a recording speaks of; deadlines, which lie ahead, do not count.
-fn last_time(recorded: &Snapshot) -> Timestamp {
-    fn times<'a>(value: &'a Value, out: &mut Vec<&'a str>) {
-        match value {
-            Value::String(text) => out.push(text),
-            Value::Array(items) => items.iter().for_each(|item| times(item, out)),
-            Value::Object(fields) => {
-                fields
-                    .iter()
-                    .filter(|(key, _)| *key != "scale-down-deadline")
-                    .for_each(|(_, field)| times(field, out));
-            }
-            Value::Null | Value::Bool(_) | Value::Number(_) => {}
-        }
-    }
-    let mut found = Vec::new();
-    times(&recorded.rollout, &mut found);
-    recorded.replica_sets.iter().for_each(|replica_set| times(replica_set, &mut found));
-    let newest = found.into_iter().filter_map(|text| text.parse::<Timestamp>().ok()).max();
-    newest
-        .unwrap_or_else(start_time)
-        .saturating_add(SignedDuration::from_secs(1))
-        .unwrap_or_else(|_| start_time())
 }

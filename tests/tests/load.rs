@@ -29,12 +29,12 @@ async fn scaling_the_old_version_down_is_noticed_on_a_real_kubernetes() {
 }
 
 async fn assert_careful_fails_nothing(server: Server) {
-    let report = switch_under_load("careful", Rules::default(), server).await.unwrap();
+    let report = switch_under_load("careful", Rules::default(), server).await.expect("a release");
     assert_eq!(report.failed, 0, "{report}");
 }
 
 async fn assert_careless_is_noticed(server: Server) {
-    let report = switch_under_load("careless", careless(), server).await.unwrap();
+    let report = switch_under_load("careless", careless(), server).await.expect("a release");
     assert!(report.failed > 0, "the load must notice: {report}");
 }
 

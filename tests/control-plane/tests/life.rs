@@ -126,7 +126,7 @@ async fn holds_a_control_plane_until_it_is_killed() {
 }
 
 fn holder() -> Command {
-    let mut command = Command::new(env::current_exe().unwrap());
+    let mut command = Command::new(env::current_exe().expect("this program"));
     command.args(["--exact", HOLDS, "--ignored", "--nocapture"]).stdin(Stdio::null());
     command
 }
@@ -139,7 +139,7 @@ fn map(name: &str) -> ConfigMap {
 /// Command lines of running programs that name the folder.
 fn programs_of(folder: &Path) -> Vec<String> {
     let folder = folder.to_string_lossy();
-    let processes = std::fs::read_dir("/proc").unwrap().filter_map(Result::ok);
+    let processes = std::fs::read_dir("/proc").expect("the list of processes").filter_map(Result::ok);
     let lines = processes.filter_map(|process| std::fs::read(process.path().join("cmdline")).ok());
     let lines = lines.map(|line| String::from_utf8_lossy(&line).replace('\0', " "));
     lines.filter(|line| line.contains(&*folder)).collect()

@@ -7,4 +7,5 @@ mod bad_input;
 mod crash;
 mod recordings;
 mod rights;
+mod taking_over;
 mod writes;

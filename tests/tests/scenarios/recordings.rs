@@ -92,29 +92,6 @@ async fn same_events(world: &impl AnyWorld, scenario: &Scenario) -> Result<(), S
     if found.is_empty() { Ok(()) } else { Err(found.join("\n")) }
 }
 
-#[tokio::test(start_paused = true)]
-async fn taking_over_at_any_step_makes_no_replica_set_and_changes_no_selector() {
-    for scenario in SCENARIOS {
-        for step in scenario.acts.iter().filter_map(|(_, step)| *step) {
-            let recorded = scenario.recorded(step).expect("a recording");
-            let mut world = World::restored(13, &recorded).await;
-            let before = world.snapshot(scenario.name, "app").await;
-            world.start_controller();
-            world.rest().await;
-            let after = world.snapshot(scenario.name, "app").await;
-            let place = format!("{}/{step}", scenario.name);
-            assert_eq!(after.versions(), before.versions(), "{place}: ReplicaSets");
-            let selectors = |snapshot: &verdigris_tests::facts::Snapshot| -> Vec<_> {
-                snapshot.services.iter().map(|service| service["spec"]["selector"].clone()).collect()
-            };
-            assert_eq!(selectors(&after), selectors(&before), "{place}: selectors");
-            let phase =
-                |snapshot: &verdigris_tests::facts::Snapshot| snapshot.rollout["status"]["phase"].clone();
-            assert_eq!(phase(&after), phase(&before), "{place}: phase");
-        }
-    }
-}
-
 #[test]
 fn every_intended_difference_has_its_row() {
     let document = include_str!("../../../docs/compatibility.md");

@@ -50,7 +50,7 @@ async fn a_right_that_is_missing_is_noticed_on_a_real_kubernetes_and_missed_only
 fn without_patching_services(rule: &Value) -> Value {
     let mut rule = rule.clone();
     if rule["resources"] == json!(["services"]) {
-        let verbs = rule["verbs"].as_array_mut().unwrap();
+        let verbs = rule["verbs"].as_array_mut().expect("verbs");
         verbs.retain(|verb| verb != "patch");
     }
     rule
@@ -60,7 +60,8 @@ async fn comes_to_phase(world: &impl AnyWorld, namespace: &str, phase: &str) {
     let in_phase = async || {
         let rollout = world.get_rollout(namespace, "app").await;
         let status = &rollout["status"];
-        let seen = status["observedGeneration"] == rollout["metadata"]["generation"].to_string();
+        let generation = rollout["metadata"]["generation"].to_string();
+        let seen = status["observedGeneration"].as_str() == Some(&generation);
         if seen && status["phase"] == phase { Ok(()) } else { Err(status.to_string()) }
     };
     world.comes_to(in_phase).await.unwrap_or_else(|seen| panic!("{phase}: {seen}"));

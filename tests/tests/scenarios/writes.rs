@@ -142,7 +142,7 @@ async fn one_update_costs_on_a_real_kubernetes_what_the_architecture_says() {
 
 /// The controller's writes that were accepted, without events: `create replicasets app-5d8f`.
 fn writes(world: &RealWorld) -> Vec<String> {
-    let asked = world.real().asked_by_controller().unwrap();
+    let asked = world.real().asked_by_controller().expect("an audit log");
     let done = asked.iter().filter(|entry| entry.writes() && entry.code() < 300);
     let lines = done.filter(|entry| entry.resource() != "events").map(|entry| {
         let name = entry.object_ref.as_ref().map_or("", |object| object.name.as_str());
@@ -158,14 +158,14 @@ async fn settled(world: &RealWorld, wanted: &[(&str, &str)]) {
         let is_so = |(name, value): &(&str, &str)| facts.get(*name).is_some_and(|fact| fact == value);
         if wanted.iter().all(is_so) { Ok(()) } else { Err(format!("{facts:#?}")) }
     };
-    world.comes_to(look).await.unwrap();
+    world.comes_to(look).await.expect("these facts");
     let seen = std::cell::Cell::new(usize::MAX);
     let quiet = async || {
         let before = seen.replace(writes(world).len());
         world.wait_seconds(1).await;
         if writes(world).len() == before { Ok(()) } else { Err("the controller still writes".to_owned()) }
     };
-    world.comes_to(quiet).await.unwrap();
+    world.comes_to(quiet).await.expect("a rest");
 }
 
 fn verb(verb: Verb) -> &'static str {
