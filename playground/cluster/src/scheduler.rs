@@ -82,6 +82,15 @@ impl Scheduler {
         if scheduler.is_some_and(|name| name != COMPONENT) || lock(&self.assumed).contains_key(uid) {
             return Ok(None);
         }
+        // Who set up gates takes them away when the pod may go on.
+        if pod
+            .spec
+            .as_ref()
+            .and_then(|spec| spec.scheduling_gates.as_ref())
+            .is_some_and(|gates| !gates.is_empty())
+        {
+            return Ok(None);
+        }
         let Some(node) = choose(&pod, &nodes, &self.load()) else {
             return self.report_unschedulable(key, &pod, nodes.len()).await;
         };

@@ -1,5 +1,6 @@
 //! The rules of pods.
 
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::rules::{fill, items, keep_status};
@@ -24,8 +25,11 @@ const SELECTABLE_FIELDS: [SelectableField; 8] = [
 pub(super) fn strategy() -> Strategy {
     Strategy {
         default: pod_defaults::pod,
-        prepare_create: |pod, _| {
+        prepare_create: |pod, now| {
             pod["status"] = json!({"phase": "Pending", "qosClass": qos_class(pod)});
+            if items(&pod["spec"], "schedulingGates", "").next().is_some() {
+                pod["status"]["conditions"] = json!([gated(now)]);
+            }
             admit(&mut pod["spec"]);
         },
         prepare_update: |new, old, _| keep_status(new, old),
@@ -43,6 +47,15 @@ pub(super) fn strategy() -> Strategy {
         graceful_delete: true,
         ..Strategy::default()
     }
+}
+
+/// Says that nobody may give the pod a node yet.
+fn gated(now: Timestamp) -> Value {
+    json!({
+        "type": "PodScheduled", "status": "False", "reason": "SchedulingGated",
+        "message": "Scheduling is blocked due to non-empty scheduling gates",
+        "lastProbeTime": null, "lastTransitionTime": now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+    })
 }
 
 /// What a cluster's usual admission plugins add: a priority, and patience with nodes that fail.

@@ -67,6 +67,10 @@ impl Store {
             let why = format!("pod {name} is already assigned to node \"{found}\"");
             return Err(ApiError::conflict(of, &name, &why));
         }
+        if pod["spec"]["schedulingGates"].as_array().is_some_and(|gates| !gates.is_empty()) {
+            let why = format!("pod {name} has non-empty .spec.schedulingGates");
+            return Err(ApiError::conflict(of, &name, &why));
+        }
         pod["spec"]["nodeName"] = json!(node);
         set_scheduled(&mut pod, call.now);
         if !options.dry_run {

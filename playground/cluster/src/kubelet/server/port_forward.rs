@@ -90,6 +90,8 @@ enum Said {
     Data(Vec<u8>),
     End,
     Failed(String),
+    /// Nothing is left of it, and nothing more will be said.
+    Gone,
 }
 
 struct Forwarding {
@@ -100,8 +102,7 @@ struct Forwarding {
     connections: BTreeMap<u32, Connection>,
     /// What connections have not taken yet. Nothing more is read meanwhile.
     waiting: VecDeque<(u32, Vec<u8>)>,
-    /// Each ends with the number of its stream.
-    tasks: JoinSet<u32>,
+    tasks: JoinSet<()>,
     tell: mpsc::Sender<(u32, Said)>,
     hear: mpsc::Receiver<(u32, Said)>,
 }
@@ -139,12 +140,7 @@ impl Forwarding {
                         break;
                     }
                 }
-                Some(ended) = self.tasks.join_next(), if !self.tasks.is_empty() => {
-                    // One that was aborted has been let go of already.
-                    if let Ok(stream) = ended {
-                        self.connections.remove(&stream);
-                    }
-                }
+                Some(_) = self.tasks.join_next(), if !self.tasks.is_empty() => {}
             }
             if client.write_all(&self.session.take_output()).await.is_err() || client.flush().await.is_err() {
                 return;
@@ -231,7 +227,7 @@ impl Forwarding {
                 // That nobody hears it means that the client is gone.
                 None => drop(tell.send((data, Said::Failed(failure))).await),
             }
-            data
+            drop(tell.send((data, Said::Gone)).await);
         });
         self.connections.insert(data, Connection { error, to_pod: Some(to_pod), task });
     }
@@ -251,6 +247,7 @@ impl Forwarding {
                 self.session.finish(error);
                 self.session.finish(stream);
             }
+            Said::Gone => drop(self.connections.remove(&stream)),
         }
     }
 
