@@ -109,13 +109,16 @@ impl World {
     /// If a port is taken, or the cluster does not come up.
     pub async fn start(options: &WorldOptions, home: &Home) -> anyhow::Result<Self> {
         let began = Instant::now();
-        let mut secret = [0; 40];
+        let mut secret = [0; 72];
         getrandom::fill(&mut secret).map_err(|error| anyhow::anyhow!("drawing secrets: {error}"))?;
-        let (token, seed) = secret.split_at(32);
-        let token: String = token.iter().map(|byte| format!("{byte:02x}")).collect();
+        let (tokens, seed) = secret.split_at(64);
+        let [token, kubelet_token] = [&tokens[..32], &tokens[32..]]
+            .map(|token| token.iter().map(|byte| format!("{byte:02x}")).collect::<String>());
         let seed = u64::from_le_bytes(seed.try_into().unwrap_or_default());
-        let place = Place::embedded(options.port, &token, seed).await?;
-        let cluster = Cluster::start(place.clients.cluster.clone(), cluster_options(options, seed)?);
+        let place = Place::embedded(options.port, &token, &kubelet_token, seed).await?;
+        let mut nodes = cluster_options(options, seed)?;
+        nodes.kubelet_token = Some(kubelet_token);
+        let cluster = Cluster::start(place.clients.cluster.clone(), nodes);
         Self::raise(place, cluster, options, home, seed, began).await
     }
 

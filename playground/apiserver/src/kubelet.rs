@@ -36,7 +36,11 @@ const ERROR_BYTES_MAX: usize = 50 << 10;
 pub(crate) struct Stopped(pub(crate) watch::Receiver<bool>);
 
 /// Asks the kubelet, and gives what the client is to be told.
-pub(crate) async fn ask(call: &KubeletCall, mut client: Parts) -> Response<ResponseBody> {
+pub(crate) async fn ask(
+    call: &KubeletCall,
+    mut client: Parts,
+    token: Option<&str>,
+) -> Response<ResponseBody> {
     let stopped = client.extensions.remove::<Stopped>();
     let upgrade = client.extensions.remove::<OnUpgrade>();
     let asked = match (&call.asks, upgrade, stopped) {
@@ -44,17 +48,17 @@ pub(crate) async fn ask(call: &KubeletCall, mut client: Parts) -> Response<Respo
         (_, _, None) => Err(ApiError::not_implemented(
             "logs, commands and ports of pods are answered to clients that come through a socket",
         )),
-        (Asks::Log { pod }, _, _) => log(call, pod).await,
+        (Asks::Log { pod }, _, _) => log(call, pod, token).await,
         (Asks::Upgrade, Some(upgrade), Some(stopped)) if is_upgrade(&client.headers) => {
-            carry(call, &client, upgrade, stopped).await
+            carry(call, &client, token, upgrade, stopped).await
         }
         (Asks::Upgrade, _, _) => Err(ApiError::bad_request("Upgrade request required")),
     };
     asked.unwrap_or_else(|error| plain_response(Answer::error(&error)))
 }
 
-async fn log(call: &KubeletCall, pod: &str) -> Result<Response<ResponseBody>, ApiError> {
-    let said = send(call, Method::GET, HeaderMap::new()).await;
+async fn log(call: &KubeletCall, pod: &str, token: Option<&str>) -> Result<Response<ResponseBody>, ApiError> {
+    let said = send(call, Method::GET, HeaderMap::new(), token).await;
     let (host, port) = &call.address;
     let url = format!("https://{host}:{port}{}", call.path_and_query);
     let said = said.map_err(|error| ApiError::unexplained(format!("Get \"{url}\": {error}")))?;
@@ -81,6 +85,7 @@ async fn log(call: &KubeletCall, pod: &str) -> Result<Response<ResponseBody>, Ap
 async fn carry(
     call: &KubeletCall,
     client: &Parts,
+    token: Option<&str>,
     upgrade: OnUpgrade,
     mut stopped: Stopped,
 ) -> Result<Response<ResponseBody>, ApiError> {
@@ -88,7 +93,7 @@ async fn carry(
     for secret_or_wrong in [header::AUTHORIZATION, header::HOST, header::CONTENT_LENGTH] {
         headers.remove(secret_or_wrong);
     }
-    let said = send(call, client.method.clone(), headers).await;
+    let said = send(call, client.method.clone(), headers, token).await;
     let mut said = said.map_err(|error| ApiError::unexplained(format!("error dialing backend: {error}")))?;
     let code = said.status();
     if code != StatusCode::SWITCHING_PROTOCOLS {
@@ -131,7 +136,12 @@ async fn join(client: OnUpgrade, kubelet: OnUpgrade) {
     let _ = tokio::io::AsyncWriteExt::shutdown(&mut to_client).await;
 }
 
-async fn send(call: &KubeletCall, method: Method, headers: HeaderMap) -> Result<Response<Incoming>, String> {
+async fn send(
+    call: &KubeletCall,
+    method: Method,
+    headers: HeaderMap,
+    token: Option<&str>,
+) -> Result<Response<Incoming>, String> {
     let (host, port) = &call.address;
     let sending = async {
         let stream = connect(host, *port).await?;
@@ -146,6 +156,11 @@ async fn send(call: &KubeletCall, method: Method, headers: HeaderMap) -> Result<
             .body(Empty::<Bytes>::new())
             .map_err(|error| error.to_string())?;
         request.headers_mut().extend(headers);
+        if let Some(token) = token {
+            let bearer =
+                HeaderValue::from_str(&format!("Bearer {token}")).map_err(|error| error.to_string())?;
+            request.headers_mut().insert(header::AUTHORIZATION, bearer);
+        }
         sender.send_request(request).await.map_err(|error| error.to_string())
     };
     timeout(ANSWER_TIMEOUT, sending).await.unwrap_or_else(|_| Err("context deadline exceeded".to_owned()))

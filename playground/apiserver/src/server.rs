@@ -1,6 +1,6 @@
 //! The server as others use it: a handle that can be cloned, a client without a socket, the record of writes.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, header};
@@ -32,6 +32,7 @@ pub struct ApiServer {
 struct Shared {
     store: Mutex<Store>,
     clock: Clock,
+    kubelet_token: OnceLock<String>,
 }
 
 impl ApiServer {
@@ -44,7 +45,11 @@ impl ApiServer {
     /// A server of other kinds, or with other bounds on the past that it remembers.
     pub fn with_registry(registry: Registry, clock: Clock, seed: u64, limits: Limits) -> Self {
         let server = Self {
-            shared: Arc::new(Shared { store: Mutex::new(Store::new(registry, seed, limits)), clock }),
+            shared: Arc::new(Shared {
+                store: Mutex::new(Store::new(registry, seed, limits)),
+                clock,
+                kubelet_token: OnceLock::new(),
+            }),
         };
         for name in INITIAL_NAMESPACES {
             let namespace = json!({"metadata": {"name": name}});
@@ -81,6 +86,17 @@ impl ApiServer {
             },
         );
         kube::Client::new(named, "default")
+    }
+
+    /// Says who it is when it asks kubelets. Only the first time that this is called counts; never called, it says
+    /// nothing.
+    pub fn introduce_to_kubelets(&self, token: String) {
+        let _ = self.shared.kubelet_token.set(token);
+    }
+
+    /// What it says to kubelets.
+    pub(crate) fn kubelet_token(&self) -> Option<&str> {
+        self.shared.kubelet_token.get().map(String::as_str)
     }
 
     /// Answers one request, without any waiting.

@@ -82,7 +82,7 @@ impl ApiServer {
             Answer::Watch(answer) => self.stream(*answer),
             Answer::Kubelet(call) => {
                 head.headers = request.headers;
-                kubelet::ask(&call, head).await
+                kubelet::ask(&call, head, self.kubelet_token()).await
             }
         }
     }

@@ -41,6 +41,9 @@ pub struct Options {
     pub proxy: Option<proxy::Options>,
     /// Whether the nodes serve the API of a kubelet (logs, exec, port-forward). It opens a socket.
     pub kubelet_api: bool,
+    /// What an API server has to say to the nodes. Without it, whoever reaches the socket may ask, which a real API server
+    /// does that was given no certificate for kubelets.
+    pub kubelet_token: Option<String>,
 }
 
 impl Options {
@@ -57,6 +60,7 @@ impl Options {
             root_certificate: String::new(),
             proxy: Some(proxy::Options::default()),
             kubelet_api: true,
+            kubelet_token: None,
         }
     }
 
@@ -102,7 +106,7 @@ impl Cluster {
 
     fn start_on(hub: Arc<Hub>, options: Options) -> Self {
         scheduler::start(&hub);
-        let door = if options.kubelet_api { open_door() } else { None };
+        let door = if options.kubelet_api { open_door(options.kubelet_token) } else { None };
         let kubelet_api = door.as_ref().map(Door::address);
         let nodes = node::places(options.nodes.clamp(1, kubelet::NODES_MAX), kubelet_api);
         node::start(&hub, &nodes, options.heartbeat);
@@ -141,8 +145,8 @@ impl Cluster {
 }
 
 /// A cluster without it is still worth having.
-fn open_door() -> Option<Door> {
-    Door::open()
+fn open_door(token: Option<String>) -> Option<Door> {
+    Door::open(token)
         .inspect_err(|error| warn!(%error, "the nodes will not answer logs, exec and port-forward"))
         .ok()
 }

@@ -40,8 +40,14 @@ impl Place {
     }
 
     /// The embedded API server with our CRD, listening on this port; 0 takes a free one.
-    pub(super) async fn embedded(port: u16, token: &str, seed: u64) -> anyhow::Result<Self> {
+    pub(super) async fn embedded(
+        port: u16,
+        token: &str,
+        kubelet_token: &str,
+        seed: u64,
+    ) -> anyhow::Result<Self> {
         let server = ApiServer::new(Arc::new(now), seed);
+        server.introduce_to_kubelets(kubelet_token.to_owned());
         let applied = server.apply_crd(verdigris_crds::manifest::ROLLOUT_YAML);
         applied.map_err(|error| anyhow::anyhow!("applying the CRD of Rollouts: {error:?}"))?;
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await;

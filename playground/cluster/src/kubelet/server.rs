@@ -12,7 +12,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Full, combinators::UnsyncBoxBody};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -49,14 +49,15 @@ pub struct Door {
     listener: std::net::TcpListener,
     address: SocketAddr,
     config: Arc<ServerConfig>,
+    authorization: Option<Arc<str>>,
 }
 
 impl Door {
-    /// Opens a free port.
+    /// Opens a free port, for those who bear `token` if there is one.
     ///
     /// # Errors
     /// If there is no port, or no randomness for a key.
-    pub fn open() -> io::Result<Self> {
+    pub fn open(token: Option<String>) -> io::Result<Self> {
         let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
@@ -69,7 +70,8 @@ impl Door {
                 config.with_no_client_auth().with_single_cert(vec![certified.cert.der().clone()], key)
             })
             .map_err(io::Error::other)?;
-        Ok(Self { listener, address, config: Arc::new(config) })
+        let authorization = token.map(|token| format!("Bearer {token}").into());
+        Ok(Self { listener, address, config: Arc::new(config), authorization })
     }
 
     /// Where it is.
@@ -94,7 +96,10 @@ pub(super) async fn serve(kubelet: Arc<Kubelet>, door: Door) {
         tokio::select! { biased;
             Some(_) = connections.join_next(), if !connections.is_empty() => {}
             accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => { connections.spawn(converse(kubelet.clone(), acceptor.clone(), stream)); }
+                Ok((stream, _)) => {
+                    let authorization = door.authorization.clone();
+                    connections.spawn(converse(kubelet.clone(), authorization, acceptor.clone(), stream));
+                }
                 // Out of file descriptors, most likely: give the others a chance to close theirs.
                 Err(error) => {
                     debug!(%error, "accept failed");
@@ -105,12 +110,23 @@ pub(super) async fn serve(kubelet: Arc<Kubelet>, door: Door) {
     }
 }
 
-async fn converse(kubelet: Arc<Kubelet>, acceptor: TlsAcceptor, stream: TcpStream) {
+async fn converse(
+    kubelet: Arc<Kubelet>,
+    authorization: Option<Arc<str>>,
+    acceptor: TlsAcceptor,
+    stream: TcpStream,
+) {
     let _ = stream.set_nodelay(true);
     let Ok(Ok(stream)) = timeout(HEAD_TIMEOUT, acceptor.accept(stream)).await else { return };
     let answer = service_fn(move |request| {
-        let kubelet = kubelet.clone();
-        async move { Ok::<_, Infallible>(answer(&kubelet, request)) }
+        let (kubelet, authorization) = (kubelet.clone(), authorization.clone());
+        async move {
+            Ok::<_, Infallible>(if may(request.headers(), authorization.as_deref()) {
+                answer(&kubelet, request)
+            } else {
+                plain(StatusCode::UNAUTHORIZED, "Unauthorized")
+            })
+        }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -120,6 +136,11 @@ async fn converse(kubelet: Arc<Kubelet>, acceptor: TlsAcceptor, stream: TcpStrea
     if let Err(error) = connection.await {
         debug!(%error, "connection broke");
     }
+}
+
+fn may(headers: &HeaderMap, authorization: Option<&str>) -> bool {
+    let said = headers.get(header::AUTHORIZATION).map(HeaderValue::as_bytes);
+    authorization.is_none_or(|wanted| said == Some(wanted.as_bytes()))
 }
 
 fn answer(kubelet: &Arc<Kubelet>, request: Request<Incoming>) -> Response<Body> {
@@ -150,4 +171,18 @@ fn plain(code: StatusCode, text: impl Into<Bytes>) -> Response<Body> {
         .headers_mut()
         .insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_there_is_a_token_only_who_bears_it_may_ask() {
+        let said = |value| HeaderMap::from_iter([(header::AUTHORIZATION, HeaderValue::from_static(value))]);
+        assert!(may(&HeaderMap::new(), None));
+        assert!(may(&said("Bearer t"), Some("Bearer t")));
+        assert!(!may(&said("Bearer x"), Some("Bearer t")));
+        assert!(!may(&HeaderMap::new(), Some("Bearer t")));
+    }
 }

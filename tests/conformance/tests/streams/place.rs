@@ -4,7 +4,6 @@ use std::{fs, path::Path, time::Duration};
 
 use anyhow::Context as _;
 use verdigris_conformance::server::{Controllers, Server};
-use verdigris_playground_cluster::{Cluster, Options};
 
 use crate::kubectl::{Kubectl, clients};
 
@@ -23,8 +22,6 @@ const READY: [&str; 6] = [
 pub struct Place {
     pub name: &'static str,
     server: Server,
-    /// Of the real server; the embedded one brings its own.
-    _nodes: Option<Cluster>,
 }
 
 impl Place {
@@ -51,15 +48,12 @@ pub async fn both() -> anyhow::Result<[Place; 2]> {
 
 async fn embedded() -> anyhow::Result<Place> {
     let server = Server::embedded(Controllers::Workloads).await?;
-    Place { name: "embedded", server, _nodes: None }.furnish().await
+    Place { name: "embedded", server }.furnish().await
 }
 
 async fn real() -> anyhow::Result<Place> {
     let server = Server::real(Controllers::Workloads).await?;
-    #[expect(clippy::disallowed_methods, reason = "the nodes live in real time: this is where it enters")]
-    let options = Options::with_sockets(std::sync::Arc::new(jiff::Timestamp::now), 7);
-    let nodes = Cluster::start_nodes(server.client(), options);
-    Place { name: "real", server, _nodes: Some(nodes) }.furnish().await
+    Place { name: "real", server }.furnish().await
 }
 
 /// How long one command may take.
