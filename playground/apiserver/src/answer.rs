@@ -127,6 +127,13 @@ impl Answer {
                 let object = object.value(resource);
                 shape::shown(object, shape, resource, true, now).to_string().into_bytes()
             }
+            (Shown::Made(value), Shape::Whole) if value["kind"].is_null() => {
+                // What a dry run has made need not say what it is; what it would have led to does.
+                let mut value = value.clone();
+                value["kind"] = resource.kind.as_str().into();
+                value["apiVersion"] = resource.api_version().into();
+                value.to_string().into_bytes()
+            }
             (Shown::Made(value), Shape::Whole) | (Shown::Plain(value), _) => value.to_string().into_bytes(),
             (Shown::Made(value), shape) => {
                 shape::shown(value.clone(), shape, resource, true, now).to_string().into_bytes()

@@ -165,11 +165,7 @@ impl Change {
         } else {
             old
         };
-        let mut found = typed::compare(Some(old), Some(new), Some(schema));
-        if !write.resource.custom {
-            // Built-in types write `null` only where there always is something.
-            found.touched = found.touched.difference(&typed::nulls(new, Some(schema)));
-        }
+        let found = typed::compare(Some(old), Some(new), Some(schema));
         let nothing = found.touched.is_empty() && found.removed.is_empty();
         let removed = if created { FieldSet::default() } else { found.removed };
         Self { touched: ownable(write, found.touched), removed: ownable(write, removed), nothing }

@@ -62,6 +62,7 @@ pub mod field_error;
 pub mod fields;
 mod go_text;
 pub mod http_server;
+mod json_syntax;
 mod json_text;
 mod kubelet;
 pub mod metadata;

@@ -10,7 +10,6 @@ pub fn name_faults(rule: NameRule, name: &str) -> Vec<String> {
     match rule {
         NameRule::DnsSubdomain => dns_subdomain_faults(name),
         NameRule::DnsLabel => dns_label_faults(name),
-        NameRule::Dns1035Label => dns_1035_label_faults(name),
         NameRule::PathSegment => path_segment_faults(name),
     }
 }
@@ -87,7 +86,10 @@ pub fn qualified_name_faults(key: &str) -> Vec<String> {
                 faults.push("prefix part must be non-empty".to_owned());
             } else {
                 faults.extend(
-                    dns_subdomain_faults(prefix).into_iter().map(|fault| format!("prefix part {fault}")),
+                    dns_subdomain_faults(prefix)
+                        .into_iter()
+                        // The same rule, but in labels the API counts in bytes.
+                        .map(|fault| format!("prefix part {}", fault.replace(" characters", " bytes"))),
                 );
             }
             *name
@@ -111,7 +113,10 @@ pub fn qualified_name_faults(key: &str) -> Vec<String> {
 
 /// What is wrong with the value of a label.
 pub fn label_value_faults(value: &str) -> Vec<String> {
-    let mut faults = length_fault(value, 63);
+    let mut faults = length_fault(value, 63)
+        .into_iter()
+        .map(|fault| fault.replace(" characters", " bytes"))
+        .collect::<Vec<_>>();
     if !value.is_empty() && !is_label_text(value) {
         faults.push(format!(
             "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is '({KEY})?')"
@@ -121,7 +126,11 @@ pub fn label_value_faults(value: &str) -> Vec<String> {
 }
 
 fn length_fault(text: &str, bytes_max: usize) -> Vec<String> {
-    if text.len() > bytes_max { vec![format!("must be no more than {bytes_max} bytes")] } else { Vec::new() }
+    if text.len() > bytes_max {
+        vec![format!("must be no more than {bytes_max} characters")]
+    } else {
+        Vec::new()
+    }
 }
 
 fn is_dns_label(text: &str) -> bool {

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::{
-    field_error::FieldError,
+    field_error::{FieldError, quoted},
     request::{Query, Request},
     status::{ApiError, GroupResource},
 };
@@ -121,7 +121,7 @@ impl DeleteOptions {
         } else {
             crate::negotiation::content_type(request, &crate::negotiation::SERVED)?;
             serde_json::from_slice(&request.body).map_err(|error| {
-                let why = crate::store::json_fault(&request.body, &error);
+                let why = crate::json_syntax::fault(&request.body).unwrap_or_else(|| error.to_string());
                 ApiError::bad_request(format!("couldn't get version/kind; json parse error: {why}"))
             })?
         };
@@ -143,8 +143,12 @@ impl DeleteOptions {
         }
         match value["kind"].as_str() {
             None | Some("DeleteOptions") => {}
-            Some(_) => {
-                return Err(ApiError::bad_request("decoded object cannot be converted to DeleteOptions"));
+            Some(kind) => {
+                let version = quoted(value["apiVersion"].as_str().unwrap_or("v1"));
+                let kind = quoted(kind);
+                return Err(ApiError::bad_request(format!(
+                    "no kind {kind} is registered for version {version} in scheme \"pkg/runtime/scheme.go:111\""
+                )));
             }
         }
         let mut faults = Vec::new();

@@ -71,7 +71,7 @@ impl Query {
     /// # Errors
     /// 400 if it is none.
     pub fn number(&self, key: &str) -> Result<Option<i64>, ApiError> {
-        let Some(text) = self.get(key).filter(|text| !text.is_empty()) else { return Ok(None) };
+        let Some(text) = self.get(key) else { return Ok(None) };
         text.parse().map(Some).map_err(|_| {
             let text = crate::field_error::quoted(text);
             ApiError::bad_request(format!("strconv.ParseInt: parsing {text}: invalid syntax"))

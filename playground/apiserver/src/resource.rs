@@ -184,8 +184,6 @@ pub enum NameRule {
     DnsSubdomain,
     /// Lower-case RFC 1123 label: no dots, 63 characters.
     DnsLabel,
-    /// RFC 1035 label: as above, and starts with a letter (Services).
-    Dns1035Label,
     /// A path segment: anything but `.`, `..`, `/` and `%` (RBAC).
     PathSegment,
 }

@@ -39,7 +39,6 @@ mod scale;
 mod services;
 mod update;
 
-pub(crate) use body::json_fault;
 pub(crate) use namespaces::INITIAL as INITIAL_NAMESPACES;
 
 /// All objects, all that happened to them lately, and the rules.
@@ -47,6 +46,8 @@ pub struct Store {
     registry: Registry,
     collections: BTreeMap<(String, String), Collection>,
     version: u64,
+    /// Nothing is remembered of what was written up to this version.
+    forgotten: u64,
     dice: fastrand::Rng,
     limits: Limits,
     writes: WriteLog,
@@ -75,6 +76,7 @@ impl Store {
             registry,
             collections: BTreeMap::new(),
             version: 1,
+            forgotten: 0,
             dice: fastrand::Rng::with_seed(seed),
             limits,
             writes: WriteLog::default(),
@@ -118,6 +120,7 @@ impl Store {
     /// Forgets all events so far: watches that ask for more of the past get 410.
     pub fn forget_events(&mut self) {
         let version = self.version;
+        self.forgotten = version;
         for collection in self.collections.values_mut() {
             collection.forget_until(version);
         }
@@ -148,7 +151,13 @@ impl Store {
     }
 
     fn collection_mut(&mut self, resource: &Resource) -> &mut Collection {
-        self.collections.entry((resource.kept_group().to_owned(), resource.plural.clone())).or_default()
+        let forgotten = self.forgotten;
+        let key = (resource.kept_group().to_owned(), resource.plural.clone());
+        self.collections.entry(key).or_insert_with(|| {
+            let mut collection = Collection::default();
+            collection.forget_until(forgotten);
+            collection
+        })
     }
 
     fn kept(&self, resource: &Resource, namespace: &str, name: &str) -> Option<Arc<Stored>> {
@@ -216,7 +225,7 @@ impl Store {
             return Err(ApiError::no_such_path());
         }
         match call.request.method {
-            Method::GET if call.request.query.flag("watch") == Some(true) => self.watch(call),
+            // A path that names an object is never watched, whatever the query says.
             Method::GET => self.get(call),
             Method::PUT => self.update_from_body(call),
             Method::PATCH => self.patch(call),

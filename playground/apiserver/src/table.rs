@@ -71,9 +71,7 @@ pub fn table(
             let (whole, object) = (*object, kept.as_ref().unwrap_or(object));
             let cells: Vec<Value> = columns.iter().map(|column| column.cell(object, now)).collect();
             let mut row = json!({"cells": cells});
-            if let Some(shown) = shown(whole, include) {
-                row["object"] = shown;
-            }
+            row["object"] = shown(whole, include).unwrap_or_default();
             if resource.kind == "Pod" && resource.group.is_empty() {
                 pod_cells::add_conditions(&mut row, object);
             }

@@ -203,7 +203,7 @@ impl Watch {
 
     fn bookmark(&mut self, version: u64, initial_end: bool, out: &mut Vec<u8>) {
         self.told = version;
-        let mut metadata = json!({"resourceVersion": version.to_string(), "creationTimestamp": null});
+        let mut metadata = json!({"resourceVersion": version.to_string()});
         if initial_end {
             metadata["annotations"] = json!({"k8s.io/initial-events-end": "true"});
         }

@@ -25,7 +25,8 @@ static UID: LazyLock<Regex> =
 static TIME: LazyLock<Regex> =
     LazyLock::new(|| pattern(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)"));
 static VERSION: LazyLock<Regex> =
-    LazyLock::new(|| pattern(r"(?i)(resource ?version[^0-9]{1,40}?|, current: |version: \d+ \()(\d+)"));
+    LazyLock::new(|| pattern(r"(?i)(resource ?version[^0-9]{1,40}?|, current: )(\d+)"));
+static CURRENT: LazyLock<Regex> = LazyLock::new(|| pattern(r"<version> \(\d+\)"));
 static QUOTED: LazyLock<Regex> = LazyLock::new(|| pattern(r#""\{(?:[^"\\]|\\.)*\}""#));
 static AGE: LazyLock<Regex> = LazyLock::new(|| pattern(r"^(\d+[smh])+$"));
 
@@ -139,10 +140,10 @@ impl Normaliser {
                 _ => self.value(value),
             }
         }
-        // Keys hold names as well, as in `f:NAME`.
-        if fields.keys().any(|key| key.contains(&self.id)) {
+        // Keys hold names and uids as well, as in `k:{"uid":"..."}`.
+        if fields.keys().any(|key| key.contains(&self.id) || UID.is_match(key)) {
             let renamed = std::mem::take(fields).into_iter();
-            *fields = renamed.map(|(key, value)| (key.replace(&self.id, "${id}"), value)).collect();
+            *fields = renamed.map(|(key, value)| (self.text(&key), value)).collect();
         }
     }
 
@@ -174,7 +175,8 @@ impl Normaliser {
             text = text.replace(name, named);
         }
         let text = text.replace(&self.id, "${id}");
-        // The order of keys in JSON that a message quotes says nothing.
+        // The order of keys in JSON that a message shows or quotes says nothing.
+        let text = if text.contains(": {") || text.contains(": [{") { shown_sorted(&text) } else { text };
         let text = QUOTED.replace_all(&text, |found: &Captures<'_>| {
             sorted(&found[0]).unwrap_or_else(|| found[0].to_owned())
         });
@@ -190,8 +192,32 @@ impl Normaliser {
                 (true, Some(_)) => "<precise time>".to_owned(),
             }
         });
-        VERSION.replace_all(&text, "${1}<version>").into_owned()
+        let text = VERSION.replace_all(&text, "${1}<version>");
+        CURRENT.replace_all(&text, "<version> (<version>)").into_owned()
     }
+}
+
+/// A text in which each JSON object has its keys in order.
+fn shown_sorted(text: &str) -> String {
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some(at) = rest.find("{\"") {
+        out.push_str(&rest[..at]);
+        rest = &rest[at..];
+        let mut values = serde_json::Deserializer::from_str(rest).into_iter::<Value>();
+        let end = match values.next() {
+            Some(Ok(value)) => {
+                out.push_str(&value.to_string());
+                values.byte_offset()
+            }
+            _ => {
+                out.push('{');
+                1
+            }
+        };
+        rest = &rest[end..];
+    }
+    out + rest
 }
 
 /// A quoted JSON object with its keys in order.

@@ -83,7 +83,7 @@ impl Play<'_> {
     }
 
     async fn step(&mut self, step: &Step) -> anyhow::Result<Answer> {
-        let mut answer = match &step.action {
+        let answer = match &step.action {
             Action::Send(outgoing) => self.ask_until(outgoing, &step.again).await?,
             Action::Watch(name, outgoing) => self.open(name, outgoing).await?,
             Action::Events(name, count) => {
@@ -103,10 +103,11 @@ impl Play<'_> {
             };
             self.variables.insert(name.clone(), text);
         }
+        let mut answer = self.normaliser.normal(answer);
         if let (Body::Json(value), false) = (&mut answer.body, step.only.is_empty()) {
             *value = select::only(value, &step.only);
         }
-        Ok(self.normaliser.normal(answer))
+        Ok(answer)
     }
 
     async fn ask_until(&self, outgoing: &Outgoing, again: &Again) -> anyhow::Result<Answer> {

@@ -94,15 +94,15 @@ fn key_faults(object: &Value, fields: &[&str]) -> Vec<FieldError> {
         for (key, value) in entries {
             let path = format!("{field}[{key}]");
             faults.extend(key_fault(key).map(|fault| FieldError::invalid(&*path, key.as_str(), fault)));
-            if *field == "binaryData" && !object["data"][key].is_null() {
-                let detail = "duplicate of key present in data";
+            if *field == "data" && !object["binaryData"][key].is_null() {
+                let detail = "duplicate of key present in binaryData";
                 faults.push(FieldError::invalid(path, key.as_str(), detail));
             }
             bytes += value.as_str().map_or(0, str::len);
         }
     }
     if bytes > BYTES_MAX {
-        faults.push(FieldError::too_long("", BYTES_MAX));
+        faults.push(FieldError::too_long("[]", BYTES_MAX));
     }
     faults
 }

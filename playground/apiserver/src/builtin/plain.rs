@@ -2,7 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::rules::{fill, fresh_status, immutable, items, items_mut, keep_status, object_at, text};
+use super::rules::{
+    fill, fresh_status, immutable, items, items_mut, keep_status, not_negative, object_at, text,
+};
 use crate::field_error::FieldError;
 use crate::resource::{GenerationRule, NameRule, Strategy};
 
@@ -48,6 +50,17 @@ pub(super) fn persistent_volume_claim() -> Strategy {
                 faults.push(FieldError::required("spec.resources[storage]", ""));
             }
             faults
+        },
+        validate_update: |new, old| {
+            let fixed = |claim: &Value| {
+                let mut spec = claim["spec"].clone();
+                for field in ["resources", "volumeAttributesClassName"] {
+                    spec[field] = Value::Null;
+                }
+                spec
+            };
+            let detail = "spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims";
+            (fixed(new) != fixed(old)).then(|| FieldError::forbidden("spec", detail)).into_iter().collect()
         },
         ..persistent_volume()
     }
@@ -200,7 +213,9 @@ pub(super) fn rbac_binding() -> Strategy {
         },
         validate_update: |new, old| {
             let changed = new["roleRef"] != old["roleRef"];
-            let fault = || FieldError::invalid("roleRef", new["roleRef"].clone(), "cannot change roleRef");
+            let role = |field: &str| new["roleRef"][field].clone();
+            let shown = json!({"APIGroup": role("apiGroup"), "Kind": role("kind"), "Name": role("name")});
+            let fault = || FieldError::invalid("roleRef", shown.clone(), "cannot change roleRef");
             changed.then(fault).into_iter().collect()
         },
         ..rbac()
@@ -267,6 +282,7 @@ fn lease_faults(lease: &Value) -> Vec<FieldError> {
         .map(|(field, seconds)| {
             FieldError::invalid(format!("spec.{field}"), seconds, "must be greater than 0")
         })
+        .chain(not_negative(&lease["spec"], "leaseTransitions", "spec"))
         .collect()
 }
 

@@ -61,7 +61,7 @@ pub(super) fn strategy() -> Strategy {
             };
             (ingress && !balanced).then(fault).into_iter().collect()
         },
-        name_rule: NameRule::Dns1035Label,
+        name_rule: NameRule::DnsLabel,
         selectable_fields: &SELECTABLE_FIELDS,
         ..Strategy::default()
     }
@@ -117,6 +117,12 @@ pub fn allocate<'a>(
     let spec = &mut service["spec"];
     spec["clusterIP"] = json!(address);
     spec["clusterIPs"] = json!([address]);
+    let selects = spec["selector"].as_object().is_some_and(|selector| !selector.is_empty());
+    if address == "None" && !selects && spec["ipFamilies"].is_null() && spec["ipFamilyPolicy"].is_null() {
+        // Endpoints that others write may be of either family.
+        spec["ipFamilies"] = json!(["IPv4", "IPv6"]);
+        spec["ipFamilyPolicy"] = json!("RequireDualStack");
+    }
     fill(spec, "ipFamilies", json!(["IPv4"]));
     fill(spec, "ipFamilyPolicy", "SingleStack");
     allocate_node_ports(service, others);

@@ -189,12 +189,12 @@ pub(super) fn job() -> Strategy {
             .iter()
             .filter_map(|field| not_negative(spec, field, "spec"))
             .collect();
+            faults.extend(pod_rules::template(&spec["template"], "spec.template"));
             let policy = text(&spec["template"]["spec"], "restartPolicy");
             if !matches!(policy, "OnFailure" | "Never") {
                 let path = "spec.template.spec.restartPolicy";
                 faults.push(FieldError::required(path, "valid values: \"OnFailure\", \"Never\""));
             }
-            faults.extend(pod_rules::template(&spec["template"], "spec.template"));
             faults
         },
         validate_update: |new, old| {

@@ -143,21 +143,6 @@ pub fn compare(old: Option<&Value>, new: Option<&Value>, schema: Option<&Schema>
     found
 }
 
-/// The places that are `null`.
-pub fn nulls(value: &Value, schema: Option<&Schema>) -> FieldSet {
-    if value.is_null() {
-        return FieldSet::leaf();
-    }
-    let mut set = FieldSet::default();
-    for (step, part) in parts(value, schema) {
-        let below_set = nulls(part, below(schema, &step));
-        if !below_set.is_empty() {
-            set.children.insert(step, below_set);
-        }
-    }
-    set
-}
-
 /// The live value with what is wanted put over it.
 pub fn merged(live: &Value, wanted: &Value, schema: Option<&Schema>) -> Value {
     let kind = kind_of(wanted, schema);

@@ -131,6 +131,22 @@ impl<'a> Place<'a> {
 /// Strings that carry something finer: times and bytes.
 fn decode_text(schema: &Schema, text: &str) -> Option<String> {
     match schema.format.as_deref() {
+        Some("date-time") if schema.go_name() == Some("MicroTime") => {
+            let precise =
+                text.find('.').map(|dot| text[dot + 1..].bytes().take_while(u8::is_ascii_digit).count());
+            let readable = text.parse::<jiff::Timestamp>().is_ok();
+            let layout = "2006-01-02T15:04:05.000000Z07:00";
+            match (readable, precise) {
+                (true, Some(6)) => None,
+                (true, _) => {
+                    let rest = text.get(19..).unwrap_or_default();
+                    Some(format!("parsing time {text:?} as {layout:?}: cannot parse {rest:?} as \".000000\""))
+                }
+                (false, _) => {
+                    Some(format!("parsing time {text:?} as {layout:?}: cannot parse {text:?} as \"2006\""))
+                }
+            }
+        }
         Some("date-time") => {
             let readable = text.parse::<jiff::Timestamp>().is_ok();
             let start = text.chars().take(1).all(|c| c.is_ascii_digit());

@@ -14,6 +14,7 @@ impl Schema {
                 _ if node.default.as_ref().is_some_and(|default| *default == "" || *default == 0) => {
                     node.default.clone()?
                 }
+                _ if node.default == Some(Value::Null) => Value::Null,
                 _ if !self.required.contains(name) => return None,
                 Some(Type::String) => json!(""),
                 Some(Type::Integer | Type::Number) => json!(0),

@@ -5,8 +5,9 @@ use serde_saphyr::DuplicateKeyPolicy;
 
 use super::Call;
 use crate::{
+    builtin,
     field_error::{FieldError, quoted},
-    json_text, metadata,
+    go_text, json_syntax, json_text, metadata,
     negotiation::{SERVED, content_type},
     options::UnknownFields,
     resource::Resource,
@@ -18,10 +19,12 @@ const TAKEN: [&str; 3] = ["application/json", "application/yaml", "application/v
 
 /// How to word what is wrong with an object's shape: a body is refused with 400, what a patch has made of
 /// an object with 422.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Source {
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Source<'p> {
     Body,
     Patch,
+    /// A strategic patch is itself what is shown.
+    Strategic(&'p Value),
 }
 
 /// The object in the body of a create or an update, pruned, defaulted and tidied.
@@ -44,6 +47,8 @@ fn parsed(call: &mut Call<'_>, yaml: bool) -> Result<Value, ApiError> {
             call.twice = parsed.twice;
             return Ok(parsed.value);
         }
+        // Nothing was said of anything.
+        Ok(parsed) if parsed.value.is_null() && !yaml => return Ok(Value::Object(serde_json::Map::new())),
         Ok(other) => {
             let found = match &other.value {
                 Value::Number(_) => "number",
@@ -100,8 +105,10 @@ pub(super) fn parse(body: &[u8], yaml: bool) -> Result<Parsed, String> {
         paths.into_iter().map(|path| format!("duplicate field {}", quoted(&path))).collect()
     };
     match json_text::read(body) {
+        // JSON that is read as YAML says so where it repeats itself.
+        Ok((_, paths)) if yaml && !paths.is_empty() => {}
         Ok((value, paths)) => return Ok(Parsed { value, twice: named(paths) }),
-        Err(error) if !yaml => return Err(json_fault(body, &error)),
+        Err(error) if !yaml => return Err(json_syntax::fault(body).unwrap_or_else(|| error.to_string())),
         // JSON is YAML; the JSON parser is faster and stricter about what it takes.
         Err(_) => {}
     }
@@ -135,19 +142,6 @@ fn yaml_fault(fault: &str) -> String {
     format!("error converting YAML to JSON: yaml: {fault}")
 }
 
-/// What is wrong with text that is no JSON, in the real server's words where they are simple to find.
-pub(crate) fn json_fault(body: &[u8], error: &serde_json::Error) -> String {
-    let first = body.iter().find(|byte| !byte.is_ascii_whitespace()).copied();
-    match first {
-        None => "unexpected end of JSON input".to_owned(),
-        Some(_) if error.is_eof() => "unexpected end of JSON input".to_owned(),
-        Some(byte) if !(byte.is_ascii_digit() || b"{[\"-tfn".contains(&byte)) => {
-            format!("invalid character {:?} looking for beginning of value", char::from(byte))
-        }
-        Some(_) => error.to_string(),
-    }
-}
-
 fn check_kind(resource: &Resource, object: &Value) -> Result<(), ApiError> {
     let found = |field: &str| object[field].as_str().unwrap_or_default();
     let own = resource.api_version();
@@ -170,13 +164,28 @@ fn check_kind(resource: &Resource, object: &Value) -> Result<(), ApiError> {
     if kind == resource.kind && api_version == own {
         return Ok(());
     }
-    let version = quoted(api_version.rsplit('/').next().unwrap_or_default());
-    Err(ApiError::bad_request(format!(
-        "{kind} in version {version} cannot be handled as a {}: no kind {} is registered for version {} in scheme \"pkg/runtime/scheme.go:111\"",
-        resource.kind,
-        quoted(kind),
-        quoted(api_version),
-    )))
+    let own = GroupResource { group: &resource.group, resource: &resource.kind };
+    Err(ApiError::bad_request(wrong_kind(api_version, kind, own)))
+}
+
+/// That a body is of another kind than the `wanted` one.
+pub(super) fn wrong_kind(api_version: &str, kind: &str, wanted: GroupResource<'_>) -> String {
+    const OTHERS: [&str; 6] = ["Binding", "DeleteOptions", "List", "PodExecOptions", "Scale", "Status"];
+    let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
+    let known = OTHERS.contains(&kind) || builtin::registry().by_kind(group, version, kind).is_some();
+    let why = if known {
+        let family = match wanted.group.split('.').next() {
+            None | Some("") => "core",
+            Some(family) => family,
+        };
+        format!("converting ({version}.{kind}) to ({family}.{}): unknown conversion", wanted.resource)
+    } else {
+        let (kind, api_version) = (quoted(kind), quoted(api_version));
+        format!(
+            "no kind {kind} is registered for version {api_version} in scheme \"pkg/runtime/scheme.go:111\""
+        )
+    };
+    format!("{kind} in version {} cannot be handled as a {}: {why}", quoted(version), wanted.resource)
 }
 
 /// A patch must leave an object of a built-in kind what it is.
@@ -200,7 +209,7 @@ pub(super) fn shaped(
     call: &mut Call<'_>,
     object: &mut Value,
     unknown: UnknownFields,
-    source: Source,
+    source: Source<'_>,
 ) -> Result<(), ApiError> {
     let resource = std::sync::Arc::clone(&call.resource);
     if !object["metadata"].is_null() && !object["metadata"].is_object() {
@@ -216,10 +225,15 @@ pub(super) fn shaped(
     }
     if unknown != UnknownFields::Ignore {
         let mut fields = std::mem::take(&mut call.twice);
-        let found = resource.schema.unknown_fields(object).into_iter();
+        let mut found = resource.schema.unknown_fields(object);
+        in_order_of_text(&mut found, &call.request.body);
+        let found = found.into_iter();
         fields.extend(found.map(|path| format!("unknown field {}", quoted(&path))));
         if !fields.is_empty() && unknown == UnknownFields::Refuse {
-            let fault = format!("strict decoding error: {}", fields.join(", "));
+            let yaml = fields.iter().any(|field| field.starts_with("line "));
+            let sentences = fields.join(if yaml { "\n  " } else { ", " });
+            let yaml = if yaml { "yaml: unmarshal errors:\n  " } else { "" };
+            let fault = format!("strict decoding error: {yaml}{sentences}");
             return Err(refusal(&resource, object, source, &fault));
         }
         call.warnings.extend(fields);
@@ -229,6 +243,17 @@ pub(super) fn shaped(
     (resource.strategy.default)(object);
     metadata::tidy(object);
     Ok(())
+}
+
+/// Puts paths into the order in which their last steps stand in a body.
+fn in_order_of_text(paths: &mut [String], body: &[u8]) {
+    if paths.len() > 1 {
+        let text = String::from_utf8_lossy(body);
+        paths.sort_by_key(|path| {
+            let name = path.rsplit('.').next().unwrap_or_default();
+            text.find(&quoted(name)).unwrap_or(usize::MAX)
+        });
+    }
 }
 
 /// Built-in kinds are decoded into types, so a wrong type anywhere is a fault of the request. Of a custom
@@ -241,7 +266,7 @@ fn type_mismatch(resource: &Resource, object: &Value) -> Option<String> {
     schema.type_mismatch(&object["metadata"]).map(|mismatch| mismatch.to_string())
 }
 
-fn refusal(resource: &Resource, object: &Value, source: Source, fault: &str) -> ApiError {
+fn refusal(resource: &Resource, object: &Value, source: Source<'_>, fault: &str) -> ApiError {
     match source {
         Source::Body => ApiError::bad_request(format!(
             "{0} in version {1} cannot be handled as a {0}: {fault}",
@@ -252,6 +277,11 @@ fn refusal(resource: &Resource, object: &Value, source: Source, fault: &str) -> 
             GroupResource { group: "", resource: "" },
             "",
             &[FieldError::invalid("patch", object.to_string(), fault)],
+        ),
+        Source::Strategic(patch) => ApiError::invalid(
+            GroupResource { group: "", resource: "" },
+            "",
+            &[FieldError::invalid("patch", go_text::plain(patch), fault)],
         ),
     }
 }

@@ -89,8 +89,12 @@ impl Store {
         if !faults.is_empty() {
             return Err(ApiError::invalid(resource.group_kind(), &name, &faults));
         }
-        if self.kept(&resource, metadata::text(&object, "namespace"), &name).is_some() {
-            return Err(ApiError::already_exists(resource.group_resource(), &name));
+        if let Some(kept) = self.kept(&resource, metadata::text(&object, "namespace"), &name) {
+            let mut refusal = ApiError::already_exists(resource.group_resource(), &name);
+            if metadata::is_deleting(&kept.value(&resource)) {
+                refusal.message = format!("object is being deleted: {}", refusal.message);
+            }
+            return Err(refusal);
         }
         if options.dry_run {
             return Ok(Shown::Made(object));

@@ -60,7 +60,12 @@ impl Store {
         for object in doomed.iter().filter(|object| selection.contains(object)) {
             call.target.name = object.name.to_string();
             self.delete_object(call, &options, &author)?;
-            items.push(object.value(&resource));
+            let mut item = object.value(&resource);
+            if let Some(fields) = item.as_object_mut().filter(|_| !resource.custom) {
+                // Items of built-in lists do not say what they are: the list does.
+                fields.retain(|key, _| key != "apiVersion" && key != "kind");
+            }
+            items.push(item);
         }
         call.target.name.clear();
         let mut list = json!({

@@ -10,6 +10,7 @@ use crate::{
     base64,
     collection::{key, range},
     field_error::{FieldError, quoted},
+    json_syntax,
     negotiation::Shape,
     selector::{FieldSelector, LabelSelector},
     shape,
@@ -33,6 +34,10 @@ struct ListOptions {
 
 impl Store {
     pub(super) fn get(&mut self, call: &Call<'_>) -> Result<Answer, ApiError> {
+        let asked = call.request.query.text("resourceVersion");
+        if !asked.is_empty() {
+            self.not_in_the_future(asked)?;
+        }
         let kept = self
             .kept(&call.resource, &call.target.namespace, &call.target.name)
             .ok_or_else(|| ApiError::not_found(call.resource.group_resource(), &call.target.name))?;
@@ -104,7 +109,7 @@ impl Store {
         }
         let remaining = if page.len() == limit { selected.count() } else { 0 };
         let mut metadata = json!({"resourceVersion": version.to_string()});
-        if call.resource.custom {
+        if call.resource.custom && call.form.shape == Shape::Whole {
             // Written even where there is nothing to continue.
             metadata["continue"] = json!("");
         }
@@ -317,13 +322,13 @@ fn encode_continue(version: u64, after: &str) -> String {
 }
 
 fn decode_continue(token: &str) -> Result<(u64, String), ApiError> {
-    let invalid = || {
-        ApiError::bad_request(
-            "invalid continue token: continue key is not valid: illegal base64 data at input byte 0",
-        )
+    let refusal = |why: &str| {
+        ApiError::bad_request(format!("invalid continue token: continue key is not valid: {why}"))
     };
+    let invalid = || refusal("illegal base64 data at input byte 0");
     let bytes = base64::decode(token).ok_or_else(invalid)?;
-    let value: Value = serde_json::from_slice(&bytes).map_err(|_| invalid())?;
+    let value: Value = serde_json::from_slice(&bytes)
+        .map_err(|error| refusal(&json_syntax::fault(&bytes).unwrap_or_else(|| error.to_string())))?;
     let start = value["start"].as_str().and_then(|start| start.strip_suffix('\u{0}')).ok_or_else(invalid)?;
     match (value["v"].as_str(), value["rv"].as_u64()) {
         (Some("meta.k8s.io/v1"), Some(version)) => Ok((version, start.to_owned())),

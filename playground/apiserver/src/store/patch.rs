@@ -7,7 +7,7 @@ use crate::{
     answer::Answer,
     fields, metadata,
     negotiation::content_type,
-    options::WriteOptions,
+    options::{UnknownFields, WriteOptions},
     patch::{json as json_patch, merge, strategic},
     resource::Resource,
     status::ApiError,
@@ -39,7 +39,8 @@ impl Store {
                 strategic::check_types(&object, &patch, &call.resource.schema)?;
             }
             body::check_patched_kind(&call.resource, &object)?;
-            body::shaped(call, &mut object, options.unknown_fields, Source::Patch)?;
+            let source = if form == STRATEGIC { Source::Strategic(&patch) } else { Source::Patch };
+            body::shaped(call, &mut object, options.unknown_fields, source)?;
             fit_namespace(call, &mut object)?;
             check_name(call, &object)?;
             Ok(object)
@@ -56,6 +57,12 @@ impl Store {
         wanted: &Value,
     ) -> Result<Answer, ApiError> {
         check_applied(call, wanted)?;
+        if options.unknown_fields == UnknownFields::Refuse && !call.twice.is_empty() {
+            return Err(ApiError::bad_request(format!(
+                "error strict decoding YAML: error converting YAML to JSON: yaml: unmarshal errors:\n  {}",
+                call.twice.join("\n  ")
+            )));
+        }
         let author = Author::of(call, Verb::Apply, &options.field_manager);
         let target = call.target.clone();
         if self.kept(&call.resource, &target.namespace, &target.name).is_none() {

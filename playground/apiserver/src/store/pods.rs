@@ -39,6 +39,11 @@ impl Store {
                 self.commit(call, &author, &budgets, spent, Some(budget));
             }
         }
+        if !options.dry_run && !metadata::is_deleting(&pod) {
+            let resource = Arc::clone(&call.resource);
+            let evicted = evicted(pod, call.now);
+            self.commit(call, &author, &resource, evicted, Some(kept));
+        }
         self.delete_object(call, &options, &author)?;
         Ok(success())
     }
@@ -112,6 +117,22 @@ fn counts_for_budgets(pod: &Value) -> bool {
     !["Succeeded", "Failed", "Pending"].contains(&phase) && !metadata::is_deleting(pod)
 }
 
+/// The pod with the condition that says why it goes.
+fn evicted(mut pod: Value, now: Timestamp) -> Value {
+    let condition = json!({
+        "type": "DisruptionTarget", "status": "True", "reason": "EvictionByEvictionAPI",
+        "message": "Eviction API: evicting", "lastProbeTime": null, "lastTransitionTime": seconds_text(now),
+    });
+    match pod["status"]["conditions"].as_array_mut() {
+        Some(conditions) => {
+            conditions.retain(|found| found["type"] != condition["type"]);
+            conditions.push(condition);
+        }
+        None => pod["status"]["conditions"] = json!([condition]),
+    }
+    pod
+}
+
 /// The budget after one more disruption.
 fn spend(budget: &Value, pod: &str, now: Timestamp) -> Result<Value, ApiError> {
     let mut budget = budget.clone();
@@ -165,7 +186,11 @@ fn body(call: &Call<'_>, kind: &str) -> Result<Value, ApiError> {
     if found != kind || !body.is_object() {
         return Err(ApiError::bad_request(format!("{found} cannot be handled as a {kind}")));
     }
-    if !metadata::text(&body, "name").is_empty() {
+    let name = metadata::text(&body, "name");
+    if kind == "Eviction" && name != call.target.name {
+        return Err(ApiError::bad_request("name in URL does not match name in Eviction object"));
+    }
+    if !name.is_empty() {
         check_name(call, &body)?;
     }
     Ok(body)

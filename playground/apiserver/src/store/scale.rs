@@ -118,9 +118,8 @@ fn read_body(call: &Call<'_>) -> Result<Value, ApiError> {
     })?;
     let kind = wanted["kind"].as_str().unwrap_or("Scale");
     if kind != "Scale" {
-        return Err(ApiError::bad_request(format!(
-            "{kind} in version \"v1\" cannot be handled as a Scale: no kind \"{kind}\" is a Scale"
-        )));
+        let of = GroupResource { group: "autoscaling", resource: "Scale" };
+        return Err(ApiError::bad_request(body::wrong_kind(plain_text(&wanted["apiVersion"]), kind, of)));
     }
     Ok(wanted)
 }

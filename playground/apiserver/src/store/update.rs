@@ -91,7 +91,7 @@ impl Store {
         if ends(&resource, &object, &old) {
             // The last finalizer of an object that is being deleted has gone.
             // The answer shows it as it was last, in the version that it had.
-            self.commit_deletion(call, author, &resource, &kept, object.clone());
+            self.commit_deletion(call, author, &resource, &kept, old);
             return Ok(Shown::Made(object));
         }
         Ok(Shown::Kept(self.commit(call, author, &resource, object, Some(kept))))

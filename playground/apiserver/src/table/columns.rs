@@ -87,7 +87,11 @@ fn custom(column: &Column) -> TableColumn {
         name: column.name.clone(),
         kind: column.kind.clone(),
         format: column.format.clone(),
-        description: column.description.clone(),
+        // As the real server describes what nobody has described.
+        description: match column.description.as_str() {
+            "" => format!("Custom resource definition column (in JSONPath format): {}", column.json_path),
+            described => described.to_owned(),
+        },
         priority: column.priority,
         source: Source::Path { path: JsonPath::parse(&column.json_path), kind: column.kind.clone() },
     }

@@ -108,7 +108,9 @@ fn action(title: &str, head: &[&str], body: String) -> Result<Action, ParseError
     let Some((first, rest)) = head.split_first() else {
         return Err(fault(title, "there is no request"));
     };
-    let words: Vec<&str> = first.split(' ').collect();
+    // Variables in a path may have spaces in them.
+    let parts = if first.starts_with("WATCH ") || first.starts_with("EVENTS ") { 3 } else { 2 };
+    let words: Vec<&str> = first.splitn(parts, ' ').collect();
     let headers = headers(title, rest)?;
     let outgoing = |method: &str, path: &str, body: String| Outgoing {
         method: method.to_owned(),
