@@ -16,7 +16,7 @@ use crate::{
     },
     namespace_defaults, node,
     proxy::{self, ServiceProxy},
-    replica_set, scheduler,
+    replica_set, scheduler, storage,
     sync::Clock,
 };
 
@@ -94,6 +94,7 @@ impl Cluster {
         endpoint_slice::start(&hub);
         garbage::start(&hub);
         namespace_defaults::start(&hub, &options.root_certificate);
+        storage::start(&hub);
         Self::start_on(hub, options)
     }
 

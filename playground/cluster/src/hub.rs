@@ -7,7 +7,10 @@ use std::{
 
 use k8s_openapi::{
     api::{
-        core::v1::{ConfigMap, Namespace, Node, Pod, Secret, Service, ServiceAccount},
+        core::v1::{
+            ConfigMap, Namespace, Node, PersistentVolume, PersistentVolumeClaim, Pod, Secret, Service,
+            ServiceAccount,
+        },
         discovery::v1::EndpointSlice,
     },
     apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition,
@@ -44,6 +47,8 @@ pub struct Hub {
     nodes: OnceLock<Cache<Node>>,
     namespaces: OnceLock<Cache<Namespace>>,
     service_accounts: OnceLock<Cache<ServiceAccount>>,
+    persistent_volumes: OnceLock<Cache<PersistentVolume>>,
+    persistent_volume_claims: OnceLock<Cache<PersistentVolumeClaim>>,
     definitions: OnceLock<Cache<CustomResourceDefinition>>,
 }
 
@@ -87,6 +92,8 @@ impl Hub {
             nodes: OnceLock::new(),
             namespaces: OnceLock::new(),
             service_accounts: OnceLock::new(),
+            persistent_volumes: OnceLock::new(),
+            persistent_volume_claims: OnceLock::new(),
             definitions: OnceLock::new(),
         })
     }
@@ -179,6 +186,16 @@ impl Hub {
     /// All service accounts.
     pub fn service_accounts(&self) -> &Cache<ServiceAccount> {
         self.started(&self.service_accounts)
+    }
+
+    /// All volumes.
+    pub fn persistent_volumes(&self) -> &Cache<PersistentVolume> {
+        self.started(&self.persistent_volumes)
+    }
+
+    /// All claims of volumes.
+    pub fn persistent_volume_claims(&self) -> &Cache<PersistentVolumeClaim> {
+        self.started(&self.persistent_volume_claims)
     }
 
     /// All custom resource definitions.

@@ -9,6 +9,7 @@
 //! | [`endpoint_slice`] | which pods a Service leads to |
 //! | [`garbage`] | no object whose owners have gone, no namespace that was deleted |
 //! | [`namespace_defaults`] | the ServiceAccount and the ConfigMap that every namespace has |
+//! | [`storage`] | no volume or claim that was deleted and is not used |
 //! | [`scheduler`], [`node`], [`kubelet`] | simulated nodes, whose pods answer real HTTP on loopback |
 //! | [`proxy`] | an address on loopback for each Service |
 //!
@@ -34,6 +35,7 @@ pub mod replica_set;
 mod runner;
 pub mod scheduler;
 mod selector;
+pub mod storage;
 mod sync;
 mod workload;
 

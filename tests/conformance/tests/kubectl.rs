@@ -9,7 +9,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use anyhow::{Context as _, bail, ensure};
+use anyhow::{Context as _, ensure};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use verdigris_conformance::{
     server::{Controllers, Server},
@@ -20,6 +20,7 @@ use verdigris_conformance::{
         transcript::{Demand, Transcript},
     },
 };
+use verdigris_control_plane::binaries;
 
 /// How many transcripts are played at a time.
 const AT_A_TIME: usize = 4;
@@ -100,21 +101,17 @@ fn known_differences_are_in_the_table(transcripts: &[Transcript]) -> anyhow::Res
 
 /// The kubectl that was built beside the real server, and the one that people have; each with helm.
 fn programs(scratch: &Path) -> anyhow::Result<Vec<Programs>> {
-    let built = env::var_os("KUBEBUILDER_ASSETS").map(PathBuf::from);
     let only = env::var("VERDIGRIS_KUBECTL").ok();
-    let find = |name: &str, from: &[PathBuf]| {
-        let found = from.iter().map(|folder| folder.join(name)).find(|program| program.is_file());
-        found.with_context(|| format!("{name} is in none of {from:?}: `bash tests/run` builds it"))
-    };
-    let path: Vec<PathBuf> = env::split_paths(&env::var_os("PATH").unwrap_or_default()).collect();
-    let Some(built) = built else { bail!("KUBEBUILDER_ASSETS must name the folder with kubectl and helm") };
-    let everywhere: Vec<PathBuf> = [vec![built.clone()], path.clone()].concat();
-    let helm = find("helm", &everywhere)?;
+    let on_path = env::split_paths(&env::var_os("PATH").unwrap_or_default())
+        .map(|folder| folder.join("kubectl"))
+        .find(|program| program.is_file())
+        .context("there is no kubectl on the PATH: https://kubernetes.io/docs/tasks/tools/")?;
+    let helm = binaries::find("helm")?;
     let mut found = Vec::new();
-    for (label, from) in [("built", vec![built]), ("path", path)] {
+    for (label, kubectl) in [("built", binaries::find("kubectl")?), ("path", on_path)] {
         if only.as_ref().is_none_or(|only| only == label) {
             let folder = scratch.join(label);
-            link_programs(&folder, &[("kubectl", &find("kubectl", &from)?), ("helm", &helm)])?;
+            link_programs(&folder, &[("kubectl", &kubectl), ("helm", &helm)])?;
             found.push(Programs { folder, label: label.to_owned() });
         }
     }

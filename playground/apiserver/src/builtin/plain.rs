@@ -200,14 +200,17 @@ pub(super) fn rbac_binding() -> Strategy {
             if group != RBAC_GROUP {
                 faults.push(FieldError::not_supported("roleRef.apiGroup", group, &[RBAC_GROUP]));
             }
-            if !matches!(kind, "Role" | "ClusterRole") {
-                faults.push(FieldError::not_supported("roleRef.kind", kind, &["Role", "ClusterRole"]));
+            // What holds in all namespaces names roles and subjects of all namespaces.
+            let everywhere = text(&binding["metadata"], "namespace").is_empty();
+            let kinds: &[&str] = if everywhere { &["ClusterRole"] } else { &["Role", "ClusterRole"] };
+            if !kinds.contains(&kind) {
+                faults.push(FieldError::not_supported("roleRef.kind", kind, kinds));
             }
             if text(&binding["roleRef"], "name").is_empty() {
                 faults.push(FieldError::required("roleRef.name", ""));
             }
             for (path, subject) in items(binding, "subjects", "") {
-                subject_faults(subject, path.trim_start_matches('.'), &mut faults);
+                subject_faults(subject, path.trim_start_matches('.'), everywhere, &mut faults);
             }
             faults
         },
@@ -223,7 +226,7 @@ pub(super) fn rbac_binding() -> Strategy {
 }
 
 /// What is wrong with one of those whom a binding names.
-fn subject_faults(subject: &Value, path: &str, faults: &mut Vec<FieldError>) {
+fn subject_faults(subject: &Value, path: &str, everywhere: bool, faults: &mut Vec<FieldError>) {
     if text(subject, "name").is_empty() {
         faults.push(FieldError::required(format!("{path}.name"), ""));
     }
@@ -235,7 +238,7 @@ fn subject_faults(subject: &Value, path: &str, faults: &mut Vec<FieldError>) {
     match kind {
         "ServiceAccount" => {
             faults.extend(of_group(""));
-            if text(subject, "namespace").is_empty() {
+            if everywhere && text(subject, "namespace").is_empty() {
                 faults.push(FieldError::required(format!("{path}.namespace"), ""));
             }
         }

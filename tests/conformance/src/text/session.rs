@@ -34,6 +34,7 @@ pub struct Session {
     folder: PathBuf,
     path: OsString,
     server: &'static str,
+    namespace: String,
 }
 
 /// What a command said, normalised.
@@ -66,7 +67,7 @@ impl Session {
             path.push(":");
             path.push(rest);
         }
-        let session = Self { folder, path, server: server.name };
+        let session = Self { folder, path, server: server.name, namespace: namespace.to_owned() };
         for (name, content) in &transcript.files {
             session.write(name, content)?;
         }
@@ -84,6 +85,7 @@ impl Session {
         shell.args(["-c", command]).current_dir(&self.folder).stdin(Stdio::null()).kill_on_drop(true);
         shell.env("PATH", &self.path).env("HOME", &self.folder).env("TZ", "UTC").env("LC_ALL", "C");
         shell.env("KUBECONFIG", self.folder.join(".kubeconfig")).env("SERVER", self.server);
+        shell.env("NAMESPACE", &self.namespace);
         shell.env("CRDS", concat!(env!("CARGO_MANIFEST_DIR"), "/../../crds/yaml"));
         shell.env("FIXTURES", concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures"));
         for unwanted in ["KUBE_EDITOR", "EDITOR", "KUBECACHEDIR", "NO_PROXY", "HTTPS_PROXY"] {
@@ -98,7 +100,9 @@ impl Session {
         let here = self.folder.to_string_lossy();
         let text = |bytes: &[u8]| {
             let text = String::from_utf8_lossy(bytes).replace(&*here, "FOLDER");
-            normaliser.normalise(&text)
+            let lines = normaliser.normalise(&text);
+            // Which of its watches a program complains of when it ends is chance.
+            lines.into_iter().filter(|line| !line.starts_with("LOG reflector.go")).collect()
         };
         Ok(Said { code: output.status.code(), stdout: text(&output.stdout), stderr: text(&output.stderr) })
     }
