@@ -115,8 +115,8 @@ pub fn apply(write: Write<'_>, live: &Value, wanted: &Value, force: bool) -> Res
         None => merged,
     };
     let change = Change::between(write, live, &object);
-    let conflicts = conflicts(&managers, &change.touched);
-    if !force && !conflicts.is_empty() && !allowed_by_client_side_apply(write, live, &conflicts) {
+    let conflicts = without_client_side_apply(write, live, conflicts(&managers, &change.touched));
+    if !force && !conflicts.is_empty() {
         return Err(conflict_error(&conflicts));
     }
     for owned in managers.values_mut() {
@@ -216,22 +216,22 @@ fn conflicts(managers: &Managers, touched: &FieldSet) -> Vec<(Manager, FieldSet)
         .collect()
 }
 
-/// kubectl takes over what kubectl applied from the client's side, which left an annotation that says so.
-fn allowed_by_client_side_apply(write: Write<'_>, live: &Value, conflicts: &[(Manager, FieldSet)]) -> bool {
-    if write.manager != "kubectl" {
-        return false;
-    }
-    let Some(text) = live["metadata"]["annotations"][LAST_APPLIED].as_str() else { return false };
-    let Ok(applied) = serde_json::from_str::<Value>(text) else { return false };
-    let mut allowed = typed::fields_of(&applied, Some(&write.resource.schema));
-    let mut annotation = FieldSet::default();
-    annotation.children.insert(format!("f:{LAST_APPLIED}"), FieldSet::leaf());
-    let mut annotations = FieldSet::default();
-    annotations.children.insert("f:annotations".to_owned(), annotation);
-    let mut own = FieldSet::default();
-    own.children.insert("f:metadata".to_owned(), annotations);
-    allowed = allowed.union(&own);
-    conflicts.iter().all(|(_, fields)| fields.difference(&allowed).is_empty())
+/// kubectl takes over what it applied from the client's side, as far as it still is as an annotation says that it was
+/// applied.
+fn without_client_side_apply(
+    write: Write<'_>,
+    live: &Value,
+    conflicts: Vec<(Manager, FieldSet)>,
+) -> Vec<(Manager, FieldSet)> {
+    let applied = live["metadata"]["annotations"][LAST_APPLIED].as_str();
+    let applied = applied.and_then(|text| serde_json::from_str::<Value>(text).ok());
+    let Some(applied) = applied.filter(|_| write.manager == "kubectl") else { return conflicts };
+    let schema = Some(&*write.resource.schema);
+    let differs = typed::compare(Some(&applied), Some(live), schema);
+    let unchanged =
+        typed::fields_of(&applied, schema).difference(&differs.touched).difference(&differs.removed);
+    let left = conflicts.into_iter().map(|(manager, fields)| (manager, fields.difference(&unchanged)));
+    left.filter(|(_, fields)| !fields.is_empty()).collect()
 }
 
 fn conflict_error(conflicts: &[(Manager, FieldSet)]) -> ApiError {

@@ -296,10 +296,8 @@ pub(super) fn role(binding: &Value, _: Timestamp) -> Value {
 pub(super) fn subjects(binding: &Value, kind: &str) -> Value {
     let subjects = list(&binding["subjects"]).iter().filter(|subject| subject["kind"] == kind);
     let names: Vec<String> = subjects
-        .map(|subject| match (kind, text(subject, "namespace")) {
-            ("ServiceAccount", namespace) if !namespace.is_empty() => {
-                format!("{namespace}/{}", text(subject, "name"))
-            }
+        .map(|subject| match kind {
+            "ServiceAccount" => format!("{}/{}", text(subject, "namespace"), text(subject, "name")),
             _ => text(subject, "name").to_owned(),
         })
         .collect();
