@@ -47,6 +47,7 @@ use app::app;
 use container::{ContainerRun, State, Surroundings};
 use environment::{Environment, Sources};
 use host::PodHost;
+use log::Log;
 use network::Lease;
 use server::Door;
 use shown::Shown;
@@ -75,6 +76,8 @@ struct PodRun {
     lease: Lease,
     host_ip: String,
     started: Timestamp,
+    /// What init containers have written. They are taken for done as soon as the pod is on its node.
+    init_logs: BTreeMap<String, Arc<Log>>,
     containers: Vec<ContainerRun>,
     termination: Option<Termination>,
 }
@@ -202,6 +205,7 @@ impl Kubelet {
             lease,
             host_ip: self.options.nodes[node].1.clone(),
             started: now,
+            init_logs: spec.init_containers.iter().flatten().map(|one| init_log(one, now)).collect(),
             containers: spec
                 .containers
                 .iter()
@@ -223,6 +227,8 @@ impl Kubelet {
             self.advance_container(key, pod, run, at, container).await?;
             self.probe(pod, run, at, container).await;
         }
+        // Before the status says so, since whoever reads it may ask at once.
+        self.shown.show(key, run);
         let current = pod.status.as_ref().map_or(json!({}), |status| json!(status));
         let wanted = json!(status::status(pod, run, self.hub.now()));
         if let Some(patch) = difference(&current, &wanted) {
@@ -393,4 +399,12 @@ impl Kubelet {
             self.hub.events().tell(Subject::container(&pod.metadata, container), COMPONENT, note);
         }
     }
+}
+
+fn init_log(container: &Container, now: Timestamp) -> (String, Arc<Log>) {
+    let log = Arc::new(Log::default());
+    let done = format!("{now:.3} {} has nothing to do here", container.image.as_deref().unwrap_or_default());
+    log.write(now, &done);
+    log.end();
+    (container.name.clone(), log)
 }

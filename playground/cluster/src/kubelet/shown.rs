@@ -49,12 +49,13 @@ impl Shown {
 
     /// Takes a new picture.
     pub(super) fn show(&self, key: &ObjectKey, run: &PodRun) {
+        let init = run.init_logs.iter().map(|(name, log)| (name.clone(), ShownContainer::done(log.clone())));
         let containers = run.containers.iter().map(|one| (one.name.clone(), ShownContainer::of(one)));
         let pod = ShownPod {
             uid: run.uid.clone(),
             address: run.lease.address(),
             host_ip: run.host_ip.clone(),
-            containers: containers.collect(),
+            containers: init.chain(containers).collect(),
         };
         lock(&self.0).insert(key.clone(), Arc::new(pod));
     }
@@ -66,6 +67,11 @@ impl Shown {
 }
 
 impl ShownContainer {
+    /// An init container.
+    fn done(log: Arc<Log>) -> Self {
+        Self { running: false, waiting: "", log: Some(log), previous: None, environment: Arc::default() }
+    }
+
     fn of(run: &ContainerRun) -> Self {
         let running = matches!(run.state, State::Running { .. });
         let waiting = match &run.state {

@@ -137,12 +137,26 @@ pub async fn is_followed(place: &Place, client: &Kubectl) -> anyhow::Result<()> 
     let mut following = Running::start(place, client, "logs -f followed")?;
     let first = following.says("example/app:v1 runs as followed, on port 8080").await?;
     ensure!(steady(&first).starts_with("TIME "), "{first}");
+    let mut attached = Running::start(place, client, "attach followed")?;
     let (forwarding, address) = forwarded(place, client, "pod/followed :8080").await?;
     ask(address, "/from/afar").await?;
     following.says("GET /from/afar 200").await?;
+    // Who is attached may have come later; until then, something is said now and again.
+    let repeating = async {
+        loop {
+            ask(address, "/again").await?;
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::select! { biased;
+        said = attached.says("GET /again 200") => drop(said?),
+        failed = repeating => return failed,
+    }
     drop(forwarding);
     client.done(place, "delete pod followed --timeout=60s", "").await?;
     let (code, complaints) = following.ends().await?;
     ensure!(code == Some(0), "{}: kubectl logs -f ended with {code:?}: {complaints}", place.name);
+    let (code, complaints) = attached.ends().await?;
+    ensure!(code == Some(0), "{}: kubectl attach ended with {code:?}: {complaints}", place.name);
     Ok(())
 }

@@ -12,7 +12,7 @@ use kubectl::{Kubectl, clients};
 use place::{Place, both};
 
 /// Commands and what is typed into them, as a person would try them.
-const LOGS: [(&str, &str); 17] = [
+const LOGS: [(&str, &str); 18] = [
     ("logs deployment/web", ""),
     ("logs -l app=web --prefix --tail=1", ""),
     ("logs two", ""),
@@ -20,6 +20,7 @@ const LOGS: [(&str, &str); 17] = [
     ("logs two -c broken --previous", ""),
     ("logs two -c calm --previous", ""),
     ("logs two -c nobody", ""),
+    ("logs two -c first", ""),
     ("logs two --all-containers --prefix", ""),
     ("logs two -c calm --timestamps --since=1h --tail=1", ""),
     ("logs two -c calm --limit-bytes=4", ""),
@@ -108,7 +109,7 @@ async fn what_is_said_is_what_a_cluster_would_say() {
             "get --raw /api/v1/namespaces/streams/pods/two/log",
             "",
             "[1]\n! Error from server (BadRequest): a container name must be specified for pod two, choose one of: \
-             [calm broken]\n",
+             [first calm broken]\n",
         ),
     ] {
         for place in &places {
