@@ -289,21 +289,27 @@ impl Kubelet {
         Ok(())
     }
 
+    /// Asks all probes that are due.
     async fn probe(&self, pod: &Pod, run: &mut PodRun, at: usize, container: &Container) {
-        let Some(ContainerRun { state: State::Running { process, readiness, .. }, .. }) =
+        while let Some(ContainerRun { state: State::Running { process, probes, .. }, .. }) =
             run.containers.get_mut(at)
-        else {
-            return;
-        };
-        let Some(probe) = &container.readiness_probe else { return };
-        if readiness.due().is_none_or(|due| due > self.hub.now()) {
-            return;
-        }
-        let answer = process.probe(probe::check(probe, container), readiness.timeout()).await;
-        readiness.answered(answer.is_ok(), self.hub.now());
-        if let Err(reason) = answer {
-            let note = Note::warning("Unhealthy", format!("Readiness probe failed: {reason}"));
-            self.tell(pod, &container.name, vec![note]);
+            && let Some((kind, timeout)) = probes.due_now(self.hub.now())
+            && let Some(probe) = kind.of(container)
+        {
+            let answer = process.probe(probe::check(probe, container), timeout).await;
+            let now = self.hub.now();
+            let must_end = probes.answered(kind, answer.is_ok(), now);
+            let mut notes = Vec::new();
+            if let Err(reason) = answer {
+                let failed = format!("{} probe failed: {reason}", kind.name());
+                notes.push(Note::warning("Unhealthy", failed));
+            }
+            if must_end {
+                process.listeners().keys().for_each(|port| run.lease.route(*port, None));
+                let (timing, pod_id) = (self.options.timing, status::pod_id(pod));
+                run.containers[at].fail(kind, now, timing, &pod_id, &mut notes);
+            }
+            self.tell(pod, &container.name, notes);
         }
     }
 

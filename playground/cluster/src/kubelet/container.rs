@@ -10,9 +10,12 @@ use super::{
     host::Process,
     image::{Behaviour, behaviour},
     log::{Log, Output},
-    probe::Readiness,
+    probe::{Kind, Probes},
 };
 use crate::events::Note;
+
+/// The exit code of a process that was killed.
+const EXIT_KILLED: i32 = 137;
 
 /// How long things take.
 #[derive(Debug, Clone, Copy)]
@@ -52,7 +55,7 @@ pub(super) enum State {
     /// The image cannot be pulled; tried again then.
     PullError { message: String, backing_off: bool, until: Timestamp },
     /// Running.
-    Running { since: Timestamp, process: Box<dyn Process>, readiness: Readiness },
+    Running { since: Timestamp, process: Box<dyn Process>, probes: Probes },
     /// It exited and is about to be started again.
     Exited { until: Timestamp },
     /// It crashed repeatedly and rests until then.
@@ -129,7 +132,12 @@ impl ContainerRun {
 
     /// Whether the container is ready for requests.
     pub(super) fn is_ready(&self) -> bool {
-        matches!(&self.state, State::Running { readiness, .. } if readiness.is_ready() && self.healthy())
+        matches!(&self.state, State::Running { probes, .. } if probes.is_ready() && self.healthy())
+    }
+
+    /// Whether the container has come up, as its startup probe sees it.
+    pub(super) fn has_started(&self) -> bool {
+        matches!(&self.state, State::Running { probes, .. } if probes.has_started())
     }
 
     /// Whether the next step may need the environment.
@@ -144,7 +152,7 @@ impl ContainerRun {
             | State::PullError { until, .. }
             | State::Exited { until }
             | State::CrashLoop { until, .. } => Some(*until),
-            State::Running { readiness, .. } => readiness.due(),
+            State::Running { probes, .. } => probes.due(),
             State::ConfigError { .. } | State::Ended => None,
         }
     }
@@ -223,8 +231,8 @@ impl ContainerRun {
         self.begin(log, environment);
         notes.push(Note::normal("Created", format!("Created container: {}", self.name)));
         notes.push(Note::normal("Started", format!("Started container {}", self.name)));
-        let readiness = Readiness::new(container.readiness_probe.as_ref(), now);
-        self.state = State::Running { since: now, process, readiness };
+        let probes = Probes::new(container, now);
+        self.state = State::Running { since: now, process, probes };
         Ok(())
     }
 
@@ -233,18 +241,43 @@ impl ContainerRun {
         self.environment = Arc::new(environment.clone());
     }
 
-    /// The process exits at once. The first time it is started again soon, then after ever longer rests.
+    /// The process exits at once.
     fn crash(&mut self, now: Timestamp, surroundings: &Surroundings<'_>, notes: &mut Vec<Note>) {
         self.last = Some(Finished { started: now, ended: now, exit_code: 1, run: self.restarts });
+        self.rest(now, surroundings.timing, surroundings.pod_id, notes);
+    }
+
+    /// A probe has failed too often: the process is killed.
+    pub(super) fn fail(
+        &mut self,
+        kind: Kind,
+        now: Timestamp,
+        timing: Timing,
+        pod_id: &str,
+        notes: &mut Vec<Note>,
+    ) {
+        let State::Running { since, .. } = self.state else { return };
+        let probe = kind.name().to_lowercase();
+        notes.push(Note::normal(
+            "Killing",
+            format!("Container {} failed {probe} probe, will be restarted", self.name),
+        ));
+        self.last = Some(Finished { started: since, ended: now, exit_code: EXIT_KILLED, run: self.restarts });
+        self.log.iter().for_each(|log| log.end());
+        self.rest(now, timing, pod_id, notes);
+    }
+
+    /// After its end: the first time it is started again soon, then after ever longer rests.
+    fn rest(&mut self, now: Timestamp, timing: Timing, pod_id: &str, notes: &mut Vec<Note>) {
         self.state = if !self.restartable {
             State::Ended
         } else if self.restarts == 0 {
-            State::Exited { until: after(now, surroundings.timing.startup) }
+            State::Exited { until: after(now, timing.startup) }
         } else {
-            let rest = surroundings.timing.back_off(u32::try_from(self.restarts).unwrap_or(0));
+            let rest = timing.back_off(u32::try_from(self.restarts).unwrap_or(0));
             notes.push(Note::warning(
                 "BackOff",
-                format!("Back-off restarting failed container {} in pod {}", self.name, surroundings.pod_id),
+                format!("Back-off restarting failed container {} in pod {pod_id}", self.name),
             ));
             State::CrashLoop { rest, until: after(now, rest) }
         };

@@ -151,7 +151,7 @@ fn container_status(pod: &Pod, container: &ContainerRun) -> ContainerStatus {
         image_id: if has_run { image_id(&container.image) } else { String::new() },
         container_id: has_run.then(|| container_id(pod, &container.name, container.restarts)),
         ready: container.is_ready(),
-        started: Some(running),
+        started: Some(container.has_started()),
         restart_count: container.restarts,
         state: Some(state(pod, container)),
         // An empty one is written out, as the API does: left out, it would differ from what is stored for ever.

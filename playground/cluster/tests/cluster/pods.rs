@@ -125,6 +125,36 @@ async fn a_bad_image_crash_loops() {
 }
 
 #[tokio::test]
+async fn a_container_that_fails_its_liveness_probe_is_restarted() {
+    let world = World::with_sockets("lively").await;
+    let closed = json!({"tcpSocket": {"port": 9}, "periodSeconds": 1, "failureThreshold": 1});
+    world
+        .create(workload("ReplicaSet", "web", 1, json!({"image": "super:1", "livenessProbe": closed})))
+        .await;
+    world
+        .until("restarts", || async {
+            let (state, restarts) = container(&world).await;
+            if restarts >= 1 { Ok(()) } else { Err(format!("{state}")) }
+        })
+        .await;
+    let pods = world.pods().await;
+    let last = &pods[0]["status"]["containerStatuses"][0]["lastState"]["terminated"];
+    assert_eq!(last["exitCode"], 137);
+    let told = |wanted: &'static str| {
+        let world = &world;
+        async move {
+            let events = world.list("v1", "Event").await;
+            let said = events
+                .iter()
+                .any(|event| event["message"].as_str().is_some_and(|text| text.contains(wanted)));
+            if said { Ok(()) } else { Err(format!("no event says {wanted:?}")) }
+        }
+    };
+    world.until("an event of the probe", || told("Liveness probe failed: ")).await;
+    world.until("an event of the end", || told("failed liveness probe, will be restarted")).await;
+}
+
+#[tokio::test]
 async fn an_image_that_does_not_exist_cannot_be_pulled() {
     let world = World::with_sockets("pull").await;
     world.create(workload("ReplicaSet", "web", 1, json!({"image": "registry.test/missing:1.0"}))).await;
