@@ -35,7 +35,7 @@ impl App {
     }
 }
 
-/// What a readiness probe asks.
+/// What a probe asks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Check {
     /// Does a GET of this path on this port answer with a status from 200 to 399?
@@ -79,7 +79,7 @@ pub trait Process: Send + Sync + Debug {
     fn close_idle(&self);
     /// Whether it was stopped and no connection is left.
     fn is_drained(&self) -> bool;
-    /// Runs a readiness probe.
+    /// Runs a probe.
     fn probe(&self, check: Check, timeout: Duration) -> Probing<'_>;
 }
 

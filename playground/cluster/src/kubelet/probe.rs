@@ -45,12 +45,12 @@ impl Kind {
 
 /// The probes of a container that runs, by kind.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Probes([Opinion; 3]);
+pub(super) struct Probes(Box<[Opinion; 3]>);
 
 impl Probes {
     /// Of a container that has just started.
     pub(super) fn new(container: &Container, now: Timestamp) -> Self {
-        Self(Kind::ALL.map(|kind| Opinion::new(kind, kind.of(container), now)))
+        Self(Box::new(Kind::ALL.map(|kind| Opinion::new(kind, kind.of(container), now))))
     }
 
     fn opinion(&self, kind: Kind) -> &Opinion {
