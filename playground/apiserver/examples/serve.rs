@@ -4,22 +4,27 @@
 //! (mode 0600) and serves the definitions given.
 
 use std::error::Error;
+use std::future::pending;
 use std::io::Write;
 use std::net::SocketAddr;
 use std::os::unix::fs::OpenOptionsExt;
 use std::sync::Arc;
 use std::{env, fs};
 
+use axum::serve::Listener;
 use jiff::Timestamp;
-use tokio::net::{TcpListener, TcpStream};
-use tokio_rustls::TlsAcceptor;
+use tokio::{
+    net::{TcpListener, TcpStream},
+    task::JoinSet,
+};
 use tokio_rustls::rustls::{ServerConfig, crypto::ring, pki_types::PrivateKeyDer};
+use tokio_rustls::{TlsAcceptor, server::TlsStream};
 use verdigris_playground_apiserver::server::ApiServer;
 
 /// Anybody on this machine may use an example.
 const TOKEN: &str = "example";
 
-#[tokio::main(flavor = "current_thread")]
+#[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = env::args().skip(1);
     let path = arguments.next().unwrap_or_else(|| "kubeconfig.yaml".to_owned());
@@ -28,34 +33,58 @@ async fn main() -> Result<(), Box<dyn Error>> {
     for definition in arguments {
         server.apply_crd(&fs::read_to_string(&definition)?)?;
     }
-    let listening = server.serve(TcpListener::bind("127.0.0.1:0").await?, TOKEN)?;
-    let front = TcpListener::bind("127.0.0.1:0").await?;
-    write_kubeconfig(&path, front.local_addr()?)?;
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    write_kubeconfig(&path, listener.local_addr()?)?;
+    let _listening =
+        server.serve(Encrypted { listener, acceptor: acceptor()?, handshakes: JoinSet::new() }, TOKEN)?;
     println!("export KUBECONFIG={path}");
-    encrypt(front, listening.address()).await
+    pending().await
 }
 
-/// kubectl sends its token over TLS only.
-async fn encrypt(front: TcpListener, back: SocketAddr) -> Result<(), Box<dyn Error>> {
+/// Connections with TLS: kubectl sends its token over nothing else.
+struct Encrypted {
+    listener: TcpListener,
+    acceptor: TlsAcceptor,
+    handshakes: JoinSet<Option<(TlsStream<TcpStream>, SocketAddr)>>,
+}
+
+impl Listener for Encrypted {
+    type Io = TlsStream<TcpStream>;
+    type Addr = SocketAddr;
+
+    async fn accept(&mut self) -> (Self::Io, Self::Addr) {
+        loop {
+            tokio::select! { biased;
+                Some(done) = self.handshakes.join_next() => {
+                    // A client that goes away in the middle is not worth a word.
+                    if let Ok(Some(ready)) = done {
+                        return ready;
+                    }
+                }
+                accepted = self.listener.accept() => {
+                    let Ok((stream, peer)) = accepted else { continue };
+                    // Small answers must not wait for one another.
+                    let _ = stream.set_nodelay(true);
+                    let acceptor = self.acceptor.clone();
+                    self.handshakes.spawn(async move { Some((acceptor.accept(stream).await.ok()?, peer)) });
+                }
+            }
+        }
+    }
+
+    fn local_addr(&self) -> std::io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+}
+
+fn acceptor() -> Result<TlsAcceptor, Box<dyn Error>> {
     let certified = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()])?;
     let key = PrivateKeyDer::Pkcs8(certified.signing_key.serialize_der().into());
     let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()?
         .with_no_client_auth()
         .with_single_cert(vec![certified.cert.der().clone()], key)?;
-    let acceptor = TlsAcceptor::from(Arc::new(config));
-    loop {
-        let (stream, _) = front.accept().await?;
-        let acceptor = acceptor.clone();
-        tokio::spawn(async move {
-            // A client that goes away in the middle is not worth a word.
-            if let Ok(mut client) = acceptor.accept(stream).await
-                && let Ok(mut server) = TcpStream::connect(back).await
-            {
-                let _ = tokio::io::copy_bidirectional(&mut client, &mut server).await;
-            }
-        });
-    }
+    Ok(TlsAcceptor::from(Arc::new(config)))
 }
 
 fn write_kubeconfig(path: &str, address: SocketAddr) -> Result<(), Box<dyn Error>> {
