@@ -35,7 +35,7 @@ fn random_sequences_are_answered_the_same() {
         seed: number("VERDIGRIS_RANDOM_SEED", 1),
         duration: Duration::from_secs(number("VERDIGRIS_RANDOM_SECONDS", 120)),
         failures_max: usize::try_from(number("VERDIGRIS_RANDOM_FAILURES", 1)).unwrap(),
-        shrinks_max: 150,
+        shrinks_max: 100,
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let outcome = {

@@ -68,6 +68,7 @@ fn add(node: &mut Map<String, Value>, word: &str) {
             set(ALWAYS_THERE, json!(true));
         }
         "time" => set(NULL_TIME, json!(true)),
+        "enum" => set("enum", json!(value.split(',').collect::<Vec<_>>())),
         "zero" => set(OMIT_ZERO, json!(true)),
         _ => {}
     }

@@ -156,28 +156,59 @@ pub(super) fn network_policy() -> Strategy {
                 spec["policyTypes"] = if egress { json!(["Ingress", "Egress"]) } else { json!(["Ingress"]) };
             }
         },
+        validate_create: policy_type_faults,
+        validate_update: |new, _| policy_type_faults(new),
         ..with_generation()
     }
 }
 
+fn policy_type_faults(policy: &Value) -> Vec<FieldError> {
+    let types: Vec<(String, &Value)> = items(&policy["spec"], "policyTypes", "spec").collect();
+    if types.len() > 2 {
+        let detail = "may not specify more than two policyTypes";
+        return vec![FieldError::invalid("spec.policyTypes", policy["spec"]["policyTypes"].clone(), detail)];
+    }
+    let odd = types.into_iter().filter(|(_, found)| *found != "Ingress" && *found != "Egress");
+    odd.map(|(path, found)| FieldError::not_supported(path, found.clone(), &["Ingress", "Egress"])).collect()
+}
+
 pub(super) fn rbac() -> Strategy {
     Strategy {
+        default: |role| fill(role, "rules", Value::Null),
         validate_create: |role| {
             let mut faults = Vec::new();
             let empty = |list: &Value| list.as_array().is_none_or(Vec::is_empty);
             for (index, rule) in role["rules"].as_array().into_iter().flatten().enumerate() {
-                let mut missing = |field: &str, detail: &str| {
-                    faults.push(FieldError::required(format!("rules[{index}].{field}"), detail));
+                let missing = |field: &str, detail: &str| {
+                    FieldError::required(format!("rules[{index}].{field}"), detail)
                 };
                 if empty(&rule["verbs"]) {
-                    missing("verbs", "verbs must contain at least one value");
+                    faults.push(missing("verbs", "verbs must contain at least one value"));
                 }
-                if empty(&rule["resources"]) && empty(&rule["nonResourceURLs"]) {
-                    missing("resources", "resource rules must supply at least one resource");
+                if !empty(&rule["nonResourceURLs"]) {
+                    let refused = |detail: &str| {
+                        let found = rule["nonResourceURLs"].clone();
+                        FieldError::invalid(format!("rules[{index}].nonResourceURLs"), found, detail)
+                    };
+                    if role["kind"] == "Role" {
+                        faults.push(refused("namespaced rules cannot apply to non-resource URLs"));
+                    }
+                    if ["apiGroups", "resources", "resourceNames"].iter().any(|field| !empty(&rule[field])) {
+                        let detail = "rules cannot apply to both regular resources and non-resource URLs";
+                        faults.push(refused(detail));
+                    }
+                    continue;
+                }
+                if empty(&rule["apiGroups"]) {
+                    faults.push(missing("apiGroups", "resource rules must supply at least one api group"));
+                }
+                if empty(&rule["resources"]) {
+                    faults.push(missing("resources", "resource rules must supply at least one resource"));
                 }
             }
             faults
         },
+        validate_update: |new, _| (rbac().validate_create)(new),
         name_rule: NameRule::PathSegment,
         create_on_update: true,
         ..Strategy::default()
@@ -193,36 +224,41 @@ pub(super) fn rbac_binding() -> Strategy {
                 }
             }
         },
-        validate_create: |binding| {
-            let kind = text(&binding["roleRef"], "kind");
-            let mut faults = Vec::new();
-            let group = text(&binding["roleRef"], "apiGroup");
-            if group != RBAC_GROUP {
-                faults.push(FieldError::not_supported("roleRef.apiGroup", group, &[RBAC_GROUP]));
-            }
-            // What holds in all namespaces names roles and subjects of all namespaces.
-            let everywhere = text(&binding["metadata"], "namespace").is_empty();
-            let kinds: &[&str] = if everywhere { &["ClusterRole"] } else { &["Role", "ClusterRole"] };
-            if !kinds.contains(&kind) {
-                faults.push(FieldError::not_supported("roleRef.kind", kind, kinds));
-            }
-            if text(&binding["roleRef"], "name").is_empty() {
-                faults.push(FieldError::required("roleRef.name", ""));
-            }
-            for (path, subject) in items(binding, "subjects", "") {
-                subject_faults(subject, path.trim_start_matches('.'), everywhere, &mut faults);
+        validate_create: binding_faults,
+        validate_update: |new, old| {
+            let mut faults = binding_faults(new);
+            if new["roleRef"] != old["roleRef"] {
+                let role = |field: &str| new["roleRef"][field].clone();
+                let shown = json!({"APIGroup": role("apiGroup"), "Kind": role("kind"), "Name": role("name")});
+                faults.push(FieldError::invalid("roleRef", shown, "cannot change roleRef"));
             }
             faults
         },
-        validate_update: |new, old| {
-            let changed = new["roleRef"] != old["roleRef"];
-            let role = |field: &str| new["roleRef"][field].clone();
-            let shown = json!({"APIGroup": role("apiGroup"), "Kind": role("kind"), "Name": role("name")});
-            let fault = || FieldError::invalid("roleRef", shown.clone(), "cannot change roleRef");
-            changed.then(fault).into_iter().collect()
-        },
         ..rbac()
     }
+}
+
+/// What is wrong with a binding, apart from what may not change.
+fn binding_faults(binding: &Value) -> Vec<FieldError> {
+    let kind = text(&binding["roleRef"], "kind");
+    let mut faults = Vec::new();
+    let group = text(&binding["roleRef"], "apiGroup");
+    if group != RBAC_GROUP {
+        faults.push(FieldError::not_supported("roleRef.apiGroup", group, &[RBAC_GROUP]));
+    }
+    // What holds in all namespaces names roles and subjects of all namespaces.
+    let everywhere = text(&binding["metadata"], "namespace").is_empty();
+    let kinds: &[&str] = if everywhere { &["ClusterRole"] } else { &["Role", "ClusterRole"] };
+    if !kinds.contains(&kind) {
+        faults.push(FieldError::not_supported("roleRef.kind", kind, kinds));
+    }
+    if text(&binding["roleRef"], "name").is_empty() {
+        faults.push(FieldError::required("roleRef.name", ""));
+    }
+    for (path, subject) in items(binding, "subjects", "") {
+        subject_faults(subject, path.trim_start_matches('.'), everywhere, &mut faults);
+    }
+    faults
 }
 
 /// What is wrong with one of those whom a binding names.

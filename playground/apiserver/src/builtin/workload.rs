@@ -8,7 +8,7 @@ use super::rules::{
 };
 use super::{pod_defaults, pod_rules};
 use crate::field_error::FieldError;
-use crate::resource::{GenerationRule, SelectableField, Strategy};
+use crate::resource::{GenerationRule, Strategy};
 
 /// What all of them have in common: a spec with a generation, and a status that only `/status` changes.
 fn workload() -> Strategy {
@@ -38,14 +38,15 @@ pub(super) fn deployment() -> Strategy {
             faults.extend(immutable(new, old, "spec.selector"));
             faults
         },
+        validate_status_update: |new, _| {
+            count_faults(new, &["updatedReplicas", "readyReplicas", "availableReplicas"], "readyReplicas")
+        },
         status_keeps: &["labels"],
         ..workload()
     }
 }
 
 pub(super) fn replica_set() -> Strategy {
-    const REPLICAS: [SelectableField; 1] =
-        [SelectableField { label: "status.replicas", pointer: "/status/replicas", absent: "0" }];
     Strategy {
         prepare_create: |object, _| fresh_status(object, "io.k8s.api.apps.v1.ReplicaSetStatus"),
         validate_create: replica_set_faults,
@@ -55,16 +56,9 @@ pub(super) fn replica_set() -> Strategy {
             faults
         },
         validate_status_update: |new, _| {
-            let fields = [
-                "replicas",
-                "fullyLabeledReplicas",
-                "readyReplicas",
-                "availableReplicas",
-                "observedGeneration",
-            ];
-            fields.iter().filter_map(|field| not_negative(&new["status"], field, "status")).collect()
+            let counts = ["fullyLabeledReplicas", "readyReplicas", "availableReplicas"];
+            count_faults(new, &counts, "readyReplicas")
         },
-        selectable_fields: &REPLICAS,
         ..workload()
     }
 }
@@ -103,6 +97,10 @@ pub(super) fn stateful_set() -> Strategy {
             }
         },
         prepare_create: |object, _| fresh_status(object, "io.k8s.api.apps.v1.StatefulSetStatus"),
+        validate_status_update: |new, _| {
+            let counts = ["readyReplicas", "currentReplicas", "updatedReplicas", "availableReplicas"];
+            count_faults(new, &counts, "status.readyReplicas")
+        },
         validate_create: selector_and_template_faults,
         validate_update: selector_kept_faults,
         ..workload()
@@ -296,6 +294,22 @@ fn select_own_pods(job: &mut Value) {
     {
         labels.entry("batch.kubernetes.io/controller-uid").or_insert(uid);
     }
+}
+
+/// Counts in a status are not negative, and count some of the replicas.
+fn count_faults(object: &Value, counts: &[&str], ready: &str) -> Vec<FieldError> {
+    let status = &object["status"];
+    let number = |field: &str| status[field].as_i64().unwrap_or_default();
+    let fault =
+        |field: &str, detail: String| FieldError::invalid(format!("status.{field}"), number(field), detail);
+    let all = ["replicas", "observedGeneration", "unavailableReplicas"].iter().chain(counts);
+    let mut faults: Vec<FieldError> = all.filter_map(|field| not_negative(status, field, "status")).collect();
+    let many = counts.iter().filter(|field| number(field) > number("replicas"));
+    faults.extend(many.map(|field| fault(field, "cannot be greater than status.replicas".to_owned())));
+    if number("availableReplicas") > number("readyReplicas") {
+        faults.push(fault("availableReplicas", format!("cannot be greater than {ready}")));
+    }
+    faults
 }
 
 fn deployment_faults(object: &Value) -> Vec<FieldError> {

@@ -151,9 +151,10 @@ fn decode_text(schema: &Schema, text: &str) -> Option<String> {
             let readable = text.parse::<jiff::Timestamp>().is_ok();
             let start = text.chars().take(1).all(|c| c.is_ascii_digit());
             let part = if start { "-" } else { "2006" };
+            let finer = if schema.go_name() == Some("MicroTime") { ".000000" } else { "" };
             (!readable).then(|| {
                 format!(
-                    "parsing time {text:?} as \"2006-01-02T15:04:05Z07:00\": cannot parse {text:?} as {part:?}"
+                    "parsing time {text:?} as \"2006-01-02T15:04:05{finer}Z07:00\": cannot parse {text:?} as {part:?}"
                 )
             })
         }

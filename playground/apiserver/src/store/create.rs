@@ -51,7 +51,7 @@ impl Store {
         fit_namespace(call, &mut object)?;
         self.admit_of_definition(&resource)?;
         self.admit_into_namespace(&resource, &object)?;
-        if !metadata::text(&object, "resourceVersion").is_empty() {
+        if !matches!(metadata::text(&object, "resourceVersion"), "" | "0") {
             return Err(ApiError::unexplained("resourceVersion should not be set on objects to be created"));
         }
         if author.verb != Verb::Apply {

@@ -30,6 +30,10 @@ pub struct Kind {
     /// Whether it has a `scale` subresource.
     #[serde(default)]
     pub scale: bool,
+    /// Whether a real server looks into its objects more closely than the embedded one: then only whole objects are made,
+    /// of values that both take.
+    #[serde(default)]
+    pub finer: bool,
     /// Field selectors besides those on name and namespace.
     #[serde(default)]
     pub selectors: Vec<String>,

@@ -106,6 +106,13 @@ fn fitted(kind: &Kind, step: &Step) -> Step {
     if partless || !has {
         step.part = Part::Whole;
     }
+    if kind.finer {
+        step.deed = match step.deed {
+            Deed::ApplyPart => Deed::ApplyWhole,
+            Deed::Json => Deed::Merge,
+            deed => deed,
+        };
+    }
     step
 }
 
@@ -241,8 +248,7 @@ fn write_options(step: &Step, asked: &mut Asked) {
 
 fn body(kind: &Kind, step: &Step) -> Body {
     if step.deed == Deed::Nonsense {
-        let nonsense =
-            ["", "[]", "null", "5", "\"text\"", "{}", "{\"kind\":\"Odd\"}", "{\"apiVersion\":\"odd/v9\"}"];
+        let nonsense = ["", "[]", "5", "\"text\"", "{}", "{\"kind\":\"Odd\"}", "{\"apiVersion\":\"odd/v9\"}"];
         return Body::Text(nonsense[usize::from(step.choice) % nonsense.len()].to_owned());
     }
     if step.part == Part::Scale {
