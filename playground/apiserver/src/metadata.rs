@@ -113,8 +113,8 @@ pub fn faults(resource: &Resource, object: &Value) -> Vec<FieldError> {
 }
 
 /// Groups whose kinds are checked by the rules that all kinds share and no others, as custom resources are.
-const PLAINLY_CHECKED: [&str; 3] =
-    ["admissionregistration.k8s.io", "apiextensions.k8s.io", "coordination.k8s.io"];
+const PLAINLY_CHECKED: [&str; 4] =
+    ["admissionregistration.k8s.io", "apiextensions.k8s.io", "coordination.k8s.io", "policy"];
 
 /// Built-in kinds take finalizers without a domain only of a few names.
 fn short_finalizer_faults(resource: &Resource, object: &Value) -> Vec<FieldError> {

@@ -200,6 +200,8 @@ pub enum GenerationRule {
     Spec,
     /// 1 at first, and one more with each change outside `metadata` and `status` (custom resources).
     AllButMetadataAndStatus,
+    /// The same, and one more with each change of the labels (EndpointSlice).
+    AllButMetadataAndStatusWithLabels,
 }
 
 /// A field that field selectors may name.

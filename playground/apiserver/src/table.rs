@@ -92,6 +92,7 @@ pub fn table(
 fn list_metadata(metadata: &Value) -> Value {
     let fields = ["resourceVersion", "continue", "remainingItemCount"];
     let kept = fields.iter().filter_map(|field| Some(((*field).to_owned(), metadata.get(field)?.clone())));
+    let kept = kept.filter(|(_, value)| *value != "");
     Value::Object(kept.collect())
 }
 

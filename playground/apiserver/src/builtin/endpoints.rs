@@ -1,5 +1,6 @@
 //! The rules of Endpoints and EndpointSlices.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use serde_json::Value;
@@ -34,7 +35,7 @@ pub(super) fn slice() -> Strategy {
                 None => slice_faults(new),
             }
         },
-        generation: GenerationRule::AllButMetadataAndStatus,
+        generation: GenerationRule::AllButMetadataAndStatusWithLabels,
         ..Strategy::default()
     }
 }
@@ -93,7 +94,16 @@ fn slice_faults(object: &Value) -> Vec<FieldError> {
             }
         }
     }
+    let mut port_names = BTreeSet::new();
     for (index, port) in object["ports"].as_array().into_iter().flatten().enumerate() {
+        let (name, path) = (text(port, "name"), format!("ports[{index}].name"));
+        if !name.is_empty() {
+            let name_faults = names::dns_label_faults(name);
+            faults.extend(name_faults.into_iter().map(|fault| FieldError::invalid(&*path, name, fault)));
+        }
+        if !port_names.insert(name) {
+            faults.push(FieldError::duplicate(path, name));
+        }
         faults.extend(one_of(port, "protocol", &format!("ports[{index}]"), &["SCTP", "TCP", "UDP"]));
     }
     faults

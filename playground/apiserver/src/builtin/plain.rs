@@ -80,6 +80,8 @@ fn protect(object: &mut Value, finalizer: &str) {
 pub(super) fn disruption_budget() -> Strategy {
     Strategy {
         prepare_create: |budget, _| fresh_status(budget, "io.k8s.api.policy.v1.PodDisruptionBudgetStatus"),
+        name_rule: NameRule::PathSegment,
+        unconditional_update: false,
         ..with_generation()
     }
 }
@@ -293,7 +295,9 @@ pub(super) fn priority_class() -> Strategy {
                 (new[field] != old[field])
                     .then(|| FieldError::forbidden(field, "may not be changed in an update."))
             };
-            ["value", "preemptionPolicy"].iter().filter_map(|field| fixed(field)).collect()
+            let mut faults: Vec<FieldError> = fixed("value").into_iter().collect();
+            faults.extend(immutable(new, old, "preemptionPolicy"));
+            faults
         },
         generation: GenerationRule::One,
         ..Strategy::default()
@@ -301,13 +305,18 @@ pub(super) fn priority_class() -> Strategy {
 }
 
 pub(super) fn webhooks() -> Strategy {
-    Strategy { generation: GenerationRule::AllButMetadataAndStatus, ..Strategy::default() }
+    Strategy {
+        generation: GenerationRule::AllButMetadataAndStatus,
+        unconditional_update: false,
+        ..Strategy::default()
+    }
 }
 
 pub(super) fn lease() -> Strategy {
     Strategy {
         validate_create: lease_faults,
         validate_update: |new, _| lease_faults(new),
+        unconditional_update: false,
         create_on_update: true,
         ..Strategy::default()
     }

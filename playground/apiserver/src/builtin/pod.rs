@@ -36,7 +36,7 @@ pub(super) fn strategy() -> Strategy {
         validate_create: |pod| pod_rules::pod_spec(&pod["spec"], "spec"),
         validate_update: |new, old| {
             let mut faults = pod_rules::update(new, old);
-            if faults.is_empty() && new["spec"] != old["spec"] {
+            if new["spec"] != old["spec"] {
                 faults.extend(pod_rules::pod_spec(&new["spec"], "spec"));
             }
             faults

@@ -97,10 +97,13 @@ impl Store {
         let version = self.version;
         metadata::map_mut(&mut object).insert("resourceVersion".to_owned(), json!(version.to_string()));
         let last = Arc::new(Stored::new(resource, &object, version));
+        // Watches are told of what was stored last: the deletion's own marks never were.
+        let mut stored = before.value(resource);
+        metadata::map_mut(&mut stored).insert("resourceVersion".to_owned(), json!(version.to_string()));
         let event = Event {
             version,
             kind: EventKind::Deleted,
-            object: Arc::clone(&last),
+            object: Arc::new(Stored::new(resource, &stored, version)),
             before: Some(Arc::clone(before)),
         };
         self.enter(resource, event);

@@ -51,7 +51,9 @@ impl Store {
         fit_namespace(call, &mut object)?;
         self.admit_of_definition(&resource)?;
         self.admit_into_namespace(&resource, &object)?;
-        if !matches!(metadata::text(&object, "resourceVersion"), "" | "0") {
+        // A PUT that creates may carry any: there is nothing to hold it against.
+        let carried = metadata::text(&object, "resourceVersion");
+        if author.verb != Verb::Update && !matches!(carried, "" | "0") {
             return Err(ApiError::unexplained("resourceVersion should not be set on objects to be created"));
         }
         if author.verb != Verb::Apply {

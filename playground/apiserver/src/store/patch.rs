@@ -67,6 +67,7 @@ impl Store {
         let target = call.target.clone();
         if self.kept(&call.resource, &target.namespace, &target.name).is_none() {
             if !target.subresource.is_empty() {
+                check_no_uid(call, wanted)?;
                 return Err(ApiError::not_found(call.resource.group_resource(), &target.name));
             }
             let mut object = fields::apply(author.write(call), &Value::Null, wanted, options.force)?;

@@ -90,7 +90,7 @@ impl Store {
         }
         if ends(&resource, &object, &old) {
             // The last finalizer of an object that is being deleted has gone.
-            // The answer shows it as it was last, in the version that it had.
+            // The answer shows the change, in the version that it had: it was never stored.
             self.commit_deletion(call, author, &resource, &kept, old);
             return Ok(Shown::Made(object));
         }
@@ -209,7 +209,9 @@ fn count_generation(resource: &Resource, object: &mut Value, old: &Value) {
     let changed = match resource.strategy.generation {
         GenerationRule::None | GenerationRule::One => false,
         GenerationRule::Spec => object.get("spec") != old.get("spec"),
-        GenerationRule::AllButMetadataAndStatus => {
+        GenerationRule::AllButMetadataAndStatusWithLabels | GenerationRule::AllButMetadataAndStatus => {
+            let labelled = resource.strategy.generation == GenerationRule::AllButMetadataAndStatusWithLabels;
+            let labels = |value: &Value| value["metadata"].get("labels").filter(|_| labelled).cloned();
             let rest = |value: &Value| -> Vec<(String, Value)> {
                 let kept = |key: &str| key != "metadata" && !(key == "status" && resource.status_subresource);
                 value
@@ -220,7 +222,7 @@ fn count_generation(resource: &Resource, object: &mut Value, old: &Value) {
                     .map(|(key, value)| (key.clone(), value.clone()))
                     .collect()
             };
-            rest(object) != rest(old)
+            rest(object) != rest(old) || labels(object) != labels(old)
         }
     };
     if changed {

@@ -28,11 +28,10 @@ pub fn comparable(answered: &Answered, memory: &mut Memory) -> Answered {
     // What stood before its uid was seen is named now.
     tidy(&mut body, memory);
     sort_items(&mut body);
-    Answered {
-        body,
-        warnings: answered.warnings.iter().map(|text| memory.told(text)).collect(),
-        ..answered.clone()
-    }
+    // They come in any order.
+    let mut warnings: Vec<String> = answered.warnings.iter().map(|text| memory.told(text)).collect();
+    warnings.sort();
+    Answered { body, warnings, ..answered.clone() }
 }
 
 /// The message of an `Invalid` answer is made of its causes; the real server names some of them twice or three times,
@@ -46,7 +45,8 @@ fn compare_causes(body: &mut Value) {
         // Objects and lists in messages are written as the real server has them in memory, and so are differences.
         if let Some(message) = cause["message"].as_str() {
             let first = message.lines().next().unwrap_or_default();
-            let shown = first.starts_with("Invalid value: {") || first.starts_with("Invalid value: [");
+            let shown = ["Invalid value: {", "Invalid value: [", "Unsupported value: {"];
+            let shown = shown.iter().any(|start| first.starts_with(start));
             let told = if shown { first.rsplit("}: ").next().unwrap_or(first) } else { first };
             cause["message"] = json!(told);
         }
@@ -118,8 +118,8 @@ fn tidy_fields(fields: &mut Map<String, Value>, memory: &mut Memory) {
 }
 
 fn tidy_text(text: &str, memory: &Memory) -> String {
-    let text = memory.told(text);
-    let text = replace_times(&text);
+    let text = replace_times(text);
+    let text = memory.told(&text);
     replace_suffixes(&text)
 }
 
