@@ -135,7 +135,9 @@ async fn the_end_of_the_beginning_is_marked_for_those_who_ask() {
 #[tokio::test(start_paused = true)]
 async fn a_quiet_watch_is_told_the_newest_version_and_ends_in_time() {
     let world = World::new();
-    let query = "watch=true&allowWatchBookmarks=true&timeoutSeconds=90&resourceVersion=1";
+    let list = world.ok("GET", CONFIG_MAPS, Value::Null);
+    let query =
+        format!("watch=true&allowWatchBookmarks=true&timeoutSeconds=90&resourceVersion={}", version(&list));
     let mut watch = Reader::open(&world, &format!("{CONFIG_MAPS}?{query}")).await;
     let pod = json!({"metadata": {"name": "p"}, "spec": {"containers": [{"name": "c", "image": "i"}]}});
     let other = world.ok("POST", "/api/v1/namespaces/default/pods", pod);
