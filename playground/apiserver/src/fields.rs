@@ -58,7 +58,9 @@ const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 /// Notes in `new` that `write` changed it from `old` (`Null` when it is created).
 pub fn note_update(write: Write<'_>, old: &Value, new: &mut Value) {
     let created = old.is_null();
-    let given = &new["metadata"]["managedFields"];
+    // A subresource is no way to change the record itself.
+    let from = if write.subresource.is_empty() { &*new } else { old };
+    let given = &from["metadata"]["managedFields"];
     // A list with one empty entry is how a client asks for the record to be dropped.
     let dropped = given
         .as_array()

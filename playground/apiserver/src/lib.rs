@@ -42,11 +42,12 @@
 //! | Pod | graceful deletion, `binding`, `eviction` (which asks PodDisruptionBudgets) | `store/delete.rs`, `store/pods.rs` |
 //! | Service | addresses and node ports | `store/services.rs` |
 //! | CustomResourceDefinition | what it defines is served; its objects go with it | `store/custom.rs` |
+//! | Event | one object under two groups, each with its own names for the fields ([`resource::View`]) | `builtin/event.rs` |
 //! | reviews of oneself | everything is allowed | `store/reviews.rs` |
 //! | nine kinds | a deletion answers with the object instead of a `Status` | `store/delete.rs` |
 //!
 //! # Not here
-//! Answers are JSON or YAML, never protocol buffers or CBOR. There is no admission by webhook, no quota, no
+//! Answers about objects are JSON or YAML, never protocol buffers or CBOR. There is no admission by webhook, no quota, no
 //! RBAC (roles are plain data), no aggregation, no conversion between versions beyond `apiVersion`, no `/watch/`
 //! paths, and no `proxy` to pods, Services and nodes: they answer 404. Logs, commands and ports of pods are asked of the
 //! pod's kubelet, wherever its Node says that it listens; without a socket they answer 501.

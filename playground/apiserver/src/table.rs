@@ -59,7 +59,9 @@ pub fn table(
     with_columns: bool,
     now: Timestamp,
 ) -> Value {
-    let columns = columns::of(resource);
+    let scale = |object: &&Value| object["kind"] == "Scale" && object["apiVersion"] == "autoscaling/v1";
+    let columns =
+        if objects.first().is_some_and(scale) { columns::of_scale() } else { columns::of(resource) };
     let rows: Vec<Value> = objects
         .iter()
         .map(|object| {

@@ -27,6 +27,14 @@ pub(super) fn strategy() -> Strategy {
                     faults.push(FieldError::invalid(format!("spec.{field}"), found, "field is immutable"));
                 }
             }
+            let kind = |definition: &Value| definition["spec"]["names"]["kind"].clone();
+            let conditions = old["status"]["conditions"].as_array();
+            let established = conditions.is_some_and(|conditions| {
+                conditions.iter().any(|found| found["type"] == "Established" && found["status"] == "True")
+            });
+            if established && kind(new) != kind(old) {
+                faults.push(FieldError::invalid("spec.names.kind", kind(new), "field is immutable"));
+            }
             faults
         },
         generation: GenerationRule::Spec,

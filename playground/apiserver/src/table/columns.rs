@@ -62,6 +62,17 @@ pub(super) fn of(resource: &Resource) -> Vec<TableColumn> {
     columns
 }
 
+/// The columns of the subresource `scale`, the same for all resources.
+pub(super) fn of_scale() -> Vec<TableColumn> {
+    let columns: [(&str, Cell); 4] = [
+        NAME,
+        ("Desired#", |scale, _| c::number_at(scale, "/spec/replicas")),
+        ("Available#", |scale, _| c::number_at(scale, "/status/replicas")),
+        AGE,
+    ];
+    columns.iter().map(|(name, cell)| function(name, *cell)).collect()
+}
+
 /// A column of a built-in kind. Its name says the rest: `*` marks columns of `-o wide`, `#` whole numbers, `?`
 /// booleans, `@` times.
 fn function(name: &str, cell: Cell) -> TableColumn {
