@@ -11,6 +11,7 @@
 //! | [`namespace_defaults`] | the ServiceAccount and the ConfigMap that every namespace has |
 //! | [`storage`] | no volume or claim that was deleted and is not used |
 //! | [`scheduler`], [`node`], [`kubelet`] | simulated nodes, whose pods answer real HTTP on loopback |
+//! | [`kubelet::server`] | logs, commands and ports of those pods, for API servers to ask for |
 //! | [`proxy`] | an address on loopback for each Service |
 //!
 //! The parts know nothing of each other: they meet in the API, as in a real cluster. All of them share one [`Hub`],
