@@ -35,7 +35,13 @@ pub(crate) fn answer(registry: &Registry, request: &Request, path: &Path) -> Ans
         Path::Other(path) => return other(registry, request, path),
         Path::Resource(_) => None,
     };
-    found.map_or_else(Answer::no_such_path, |body| Answer::json(200, &body))
+    let known = |group: &str| registry.iter().any(|resource| resource.group == group && !resource.custom);
+    match (found, path) {
+        (Some(body), _) => Answer::json(200, &body),
+        // Of a group that is known, another version is what is not found.
+        (None, Path::GroupVersion(group, _)) if known(group) => Answer::error(&ApiError::no_such_path()),
+        (None, _) => Answer::no_such_path(),
+    }
 }
 
 fn other(registry: &Registry, request: &Request, path: &str) -> Answer {

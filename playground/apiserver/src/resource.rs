@@ -198,6 +198,8 @@ pub enum GenerationRule {
     One,
     /// 1 at first, and one more with each change of `spec`.
     Spec,
+    /// The same, and one more with each change of the annotations (Deployment).
+    SpecAndAnnotations,
     /// 1 at first, and one more with each change outside `metadata` and `status` (custom resources).
     AllButMetadataAndStatus,
     /// The same, and one more with each change of the labels (EndpointSlice).

@@ -1,7 +1,8 @@
 //! Plays the stories against both servers, and writes down what the real one answers.
 //!
 //! `cargo run -p verdigris-conformance --example record -- [--write] [PART OF A PATH ...]` shows in what the embedded server
-//! differs from the real one; with `--write` the files get the real one's answers.
+//! differs from the real one; with `--write` the files get the real one's answers, with `--mark=ROW` those that are not equal also
+//! the row of the table of known differences.
 
 use std::fs;
 
@@ -16,6 +17,7 @@ use verdigris_conformance::{
 async fn main() -> anyhow::Result<()> {
     let (flags, parts): (Vec<String>, Vec<String>) =
         std::env::args().skip(1).partition(|argument| argument.starts_with("--"));
+    let mark = flags.iter().find_map(|flag| flag.strip_prefix("--mark=")).map(str::to_owned);
     let write = flags.iter().any(|flag| flag == "--write");
     let real = Server::real(Controllers::None).await?;
     let embedded = Server::embedded(Controllers::None).await?;
@@ -41,6 +43,10 @@ async fn main() -> anyhow::Result<()> {
             if found.is_empty() == step.differs.is_some() {
                 println!("--- {} {:?} differs: {:?}", path.display(), step.title, step.differs);
                 found.iter().for_each(|line| println!("      {line}"));
+            }
+            if let (Some(row), false, None) = (&mark, found.is_empty(), &step.differs) {
+                let (title, rest) = step.text.split_once('\n').unwrap_or((&step.text, ""));
+                step.text = format!("{title}\n@differs {row}\n{rest}");
             }
             step.answer = Some(recorded);
         }

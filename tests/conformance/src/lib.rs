@@ -13,6 +13,8 @@
 //!         ▲                      │ answers, normalised
 //!         └── example `record` ──┴──▶ difference, for the tests
 //! ```
+//! `exchanges/sessions` is what real clients ask, noted by a [proxy] in front of a real server while `sessions/*` run (example
+//! `session`).
 //!
 //! # Transcripts
 //! `transcripts/*.txt` hold commands of kubectl and helm with the files that they need. Each is [played](text) on both servers
@@ -22,6 +24,7 @@ pub mod difference;
 pub mod exchange;
 pub mod normal;
 pub mod player;
+pub mod proxy;
 pub mod random;
 pub mod server;
 pub mod stories;

@@ -42,6 +42,7 @@ pub(super) fn deployment() -> Strategy {
             count_faults(new, &["updatedReplicas", "readyReplicas", "availableReplicas"], "readyReplicas")
         },
         status_keeps: &["labels"],
+        generation: GenerationRule::SpecAndAnnotations,
         ..workload()
     }
 }

@@ -49,7 +49,7 @@ impl Store {
             }
         }
         fit_namespace(call, &mut object)?;
-        self.admit_of_definition(&resource)?;
+        self.admit_of_definition(&resource, metadata::text(&object, "name"))?;
         self.admit_into_namespace(&resource, &object)?;
         // A PUT that creates may carry any: there is nothing to hold it against.
         let carried = metadata::text(&object, "resourceVersion");

@@ -90,14 +90,13 @@ impl Store {
     }
 
     /// No objects of a kind are created while its definition is on the way out.
-    pub(super) fn admit_of_definition(&self, resource: &Resource) -> Result<(), ApiError> {
+    pub(super) fn admit_of_definition(&self, resource: &Resource, name: &str) -> Result<(), ApiError> {
         let definition = resource.custom.then(|| self.definition_of(resource)).flatten();
         if !definition.is_some_and(|(_, definition)| metadata::is_deleting(&definition)) {
             return Ok(());
         }
-        let mut refusal = ApiError::method_not_allowed();
-        refusal.message = "create not allowed while custom resource definition is terminating".to_owned();
-        Err(refusal)
+        let why = "create not allowed while custom resource definition is terminating";
+        Err(ApiError::forbidden(resource.group_resource(), name, why))
     }
 
     /// Deletes all objects of a definition that is being deleted. Gives whether some stay, because of their

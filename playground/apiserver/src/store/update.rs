@@ -209,6 +209,10 @@ fn count_generation(resource: &Resource, object: &mut Value, old: &Value) {
     let changed = match resource.strategy.generation {
         GenerationRule::None | GenerationRule::One => false,
         GenerationRule::Spec => object.get("spec") != old.get("spec"),
+        GenerationRule::SpecAndAnnotations => {
+            object.get("spec") != old.get("spec")
+                || object["metadata"]["annotations"] != old["metadata"]["annotations"]
+        }
         GenerationRule::AllButMetadataAndStatusWithLabels | GenerationRule::AllButMetadataAndStatus => {
             let labelled = resource.strategy.generation == GenerationRule::AllButMetadataAndStatusWithLabels;
             let labels = |value: &Value| value["metadata"].get("labels").filter(|_| labelled).cloned();
