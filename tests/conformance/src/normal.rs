@@ -116,7 +116,8 @@ impl Normaliser {
                 .filter_map(Value::as_object_mut)
                 .for_each(|column| drop(column.remove("description")));
         }
-        // The real server names conflicting managers in no order, and a fault as often as it has looked.
+        // The real server names conflicting managers and faults of custom objects in no order, and a fault as often as it has
+        // looked.
         if let Some(Value::Array(causes)) = fields.get_mut("causes") {
             let mut seen = Vec::new();
             causes.retain(|cause| {
@@ -124,9 +125,7 @@ impl Normaliser {
                 seen.push(cause.clone());
                 new
             });
-            causes.sort_by_key(|cause| {
-                (cause["reason"] == "FieldManagerConflict").then(|| cause["message"].to_string())
-            });
+            causes.sort_by_key(|cause| (cause["field"].to_string(), cause["message"].to_string()));
         }
         for (key, value) in fields.iter_mut() {
             match (key.as_str(), &*value) {
