@@ -94,9 +94,10 @@ impl Normaliser {
         if let Some(metadata) = fields.get_mut("metadata") {
             let versions = &mut self.versions;
             // A list's version is that of the whole server, which others move as well.
-            name_version(metadata, || "<version>".to_owned()).filter(|_| !of_list).map(|found| {
+            let found = name_version(metadata, || "<version>".to_owned());
+            if let Some(found) = found.filter(|_| !of_list) {
                 metadata["resourceVersion"] = json!(versions.name(&found));
-            });
+            }
             self.metadata(metadata);
         }
         if let Some(Value::Array(rows)) = fields.get_mut("rows") {

@@ -56,7 +56,7 @@ pub struct Server {
 /// What must live as long as the server does.
 enum Running {
     Embedded { _api: Listening, _cluster: Option<Cluster>, _folder: Folder },
-    Real { _nodes: Option<Cluster>, _plane: ControlPlane },
+    Real { _nodes: Option<Cluster>, _plane: Box<ControlPlane> },
     Elsewhere,
 }
 
@@ -101,7 +101,7 @@ impl Server {
         let nodes = (controllers == Controllers::Workloads).then(|| {
             Cluster::start_nodes(server.client(), ClusterOptions::with_sockets(Arc::new(now), SEED))
         });
-        server._running = Running::Real { _nodes: nodes, _plane: plane };
+        server._running = Running::Real { _nodes: nodes, _plane: Box::new(plane) };
         Ok(server)
     }
 

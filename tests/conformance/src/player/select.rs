@@ -11,9 +11,8 @@ pub fn select<'a>(value: &'a Value, pointer: &str) -> Option<&'a Value> {
             None => at.pointer(&format!("/{segment}")),
             Some((key, wanted)) => at.as_array()?.iter().find(|item| {
                 let found = item.pointer(&format!("/{}", key.replace('.', "/")));
-                found.is_some_and(|found| {
-                    found.as_str().map_or_else(|| found.to_string() == wanted, |text| text == wanted)
-                })
+                let text = |found: &Value| found.as_str().map_or_else(|| found.to_string(), str::to_owned);
+                found.is_some_and(|found| text(found) == wanted)
             }),
         }
     })

@@ -47,7 +47,7 @@ fn compare_causes(body: &mut Value) {
             let first = message.lines().next().unwrap_or_default();
             let shown = ["Invalid value: {", "Invalid value: [", "Unsupported value: {"];
             let shown = shown.iter().any(|start| first.starts_with(start));
-            let told = if shown { first.rsplit("}: ").next().unwrap_or(first) } else { first };
+            let told = if shown { first.rsplit(['}', ']']).next().unwrap_or(first) } else { first };
             cause["message"] = json!(told);
         }
     }
@@ -104,9 +104,11 @@ fn tidy_fields(fields: &mut Map<String, Value>, memory: &mut Memory) {
                 });
             }
             // Descriptions of built-in fields are not the embedded server's to carry.
-            ("columnDefinitions", Value::Array(columns)) => columns.iter_mut().for_each(|column| {
-                column.as_object_mut().map(|column| column.remove("description"));
-            }),
+            ("columnDefinitions", Value::Array(columns)) => {
+                columns.iter_mut().filter_map(Value::as_object_mut).for_each(|column| {
+                    column.remove("description");
+                })
+            }
             ("cells", Value::Array(cells)) => cells.iter_mut().for_each(|cell| {
                 if cell.as_str().is_some_and(is_age) {
                     *cell = json!("age");
