@@ -99,9 +99,10 @@ pub fn apply(write: Write<'_>, live: &Value, wanted: &Value, force: bool) -> Res
     let schema = Some(&*write.resource.schema);
     let mut managers = managers::decode(&live["metadata"]["managedFields"]);
     if managers.is_empty() && !live.is_null() {
-        // What is there was written before anybody kept a record.
+        // What is there was written before anybody kept a record. A list that is always written, if only as `null`, is nobody's.
+        let there = if write.resource.custom { live.clone() } else { without_nulls(live) };
         let before = Owned {
-            fields: Change::between(write, &Value::Null, live).touched,
+            fields: Change::between(write, &Value::Null, &there).touched,
             time: managers::time_text(write.now),
             api_version: write.resource.api_version(),
         };
@@ -132,6 +133,16 @@ pub fn apply(write: Write<'_>, live: &Value, wanted: &Value, force: bool) -> Res
     set_managed(&mut object, &managers);
     follow_client_side_apply(write, live, wanted, &mut object);
     Ok(object)
+}
+
+fn without_nulls(value: &Value) -> Value {
+    match value {
+        Value::Object(fields) => {
+            let said = fields.iter().filter(|(_, field)| !field.is_null());
+            said.map(|(name, field)| (name.clone(), without_nulls(field))).collect()
+        }
+        other => other.clone(),
+    }
 }
 
 /// Where kubectl has applied from the client's side before, its annotation goes on telling what it applied last.

@@ -116,6 +116,26 @@ pub fn faults(resource: &Resource, object: &Value) -> Vec<FieldError> {
 const PLAINLY_CHECKED: [&str; 4] =
     ["admissionregistration.k8s.io", "apiextensions.k8s.io", "coordination.k8s.io", "policy"];
 
+/// What the real server warns of where finalizers of custom objects are new: names that another writer may take as well.
+pub fn finalizer_warnings(resource: &Resource, object: &Value, old: &Value) -> Vec<String> {
+    const STANDARD: [&str; 3] = [FOREGROUND, ORPHAN, "kubernetes"];
+    if !resource.custom {
+        return Vec::new();
+    }
+    let before = finalizers(old);
+    let fresh: BTreeSet<&str> =
+        finalizers(object).into_iter().filter(|name| !before.contains(name)).collect();
+    let short = fresh.into_iter().filter(|name| !name.contains('/') && !STANDARD.contains(name));
+    let warning = |name: &str| {
+        let path = if name.contains('.') { " including a path (/)" } else { "" };
+        format!(
+            "metadata.finalizers: {}: prefer a domain-qualified finalizer name{path} to avoid accidental conflicts with other finalizer writers",
+            quoted(name)
+        )
+    };
+    short.map(warning).collect()
+}
+
 /// Built-in kinds take finalizers without a domain only of a few names.
 fn short_finalizer_faults(resource: &Resource, object: &Value) -> Vec<FieldError> {
     if resource.custom || PLAINLY_CHECKED.contains(&resource.group.as_str()) {

@@ -92,7 +92,7 @@ fn a_definition_goes_with_its_objects_and_waits_for_their_finalizers() {
     world.ok("POST", WIDGETS, json!({"metadata": {"name": "x"}}));
     world.ok("DELETE", DEFINITION, Value::Null);
     assert_eq!(world.refused("GET", &format!("{WIDGETS}/x"), Value::Null).0, 404);
-    assert_eq!(world.refused("POST", WIDGETS, json!({"metadata": {"name": "y"}})).0, 405);
+    assert_eq!(world.refused("POST", WIDGETS, json!({"metadata": {"name": "y"}})).0, 403);
     world.ok("PATCH", &path, json!({"metadata": {"finalizers": null}}));
     assert_eq!(world.refused("GET", DEFINITION, Value::Null).0, 404);
     world.server.apply_crd(CRD).unwrap();

@@ -42,18 +42,8 @@ const NEWER_FIELDS: [SelectableField; 10] = [
 pub(super) fn core() -> Strategy {
     Strategy {
         default: core_times,
-        validate_create: |event| {
-            let namespace = text(&event["metadata"], "namespace");
-            let about = text(&event["involvedObject"], "namespace");
-            if event["involvedObject"].is_object()
-                && about != namespace
-                && !(about.is_empty() && namespace == "default")
-            {
-                let detail = "does not match event.namespace";
-                return vec![FieldError::invalid("involvedObject.namespace", about, detail)];
-            }
-            Vec::new()
-        },
+        validate_create: faults_of_core,
+        validate_update: |event, _| faults_of_core(event),
         create_on_update: true,
         selectable_fields: &FIELDS,
         ..Strategy::default()
@@ -112,6 +102,19 @@ fn complete_core(event: &mut Value) {
     for field in ["reportingComponent", "reportingInstance"] {
         fill(event, field, "");
     }
+}
+
+fn faults_of_core(event: &Value) -> Vec<FieldError> {
+    let namespace = text(&event["metadata"], "namespace");
+    let about = text(&event["involvedObject"], "namespace");
+    if event["involvedObject"].is_object()
+        && about != namespace
+        && !(about.is_empty() && namespace == "default")
+    {
+        let detail = "does not match event.namespace";
+        return vec![FieldError::invalid("involvedObject.namespace", about, detail)];
+    }
+    Vec::new()
 }
 
 fn faults_of_newer(event: &Value) -> Vec<FieldError> {

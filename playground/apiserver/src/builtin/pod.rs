@@ -32,7 +32,10 @@ pub(super) fn strategy() -> Strategy {
             }
             admit(&mut pod["spec"]);
         },
-        prepare_update: |new, old, _| keep_status(new, old),
+        prepare_update: |new, old, _| {
+            keep_status(new, old);
+            admit(&mut new["spec"]);
+        },
         validate_create: |pod| pod_rules::pod_spec(&pod["spec"], "spec"),
         validate_update: |new, old| {
             let mut faults = pod_rules::update(new, old);

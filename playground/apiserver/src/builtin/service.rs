@@ -30,6 +30,7 @@ const SELECTABLE_FIELDS: [SelectableField; 2] = [
 pub(super) fn strategy() -> Strategy {
     Strategy {
         default: defaults,
+        create_on_update: true,
         prepare_create: |service, _| {
             service["status"] = json!({"loadBalancer": {}});
             list_address(&mut service["spec"]);

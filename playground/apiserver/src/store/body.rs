@@ -147,6 +147,7 @@ fn check_kind(resource: &Resource, object: &Value) -> Result<(), ApiError> {
     let own = resource.api_version();
     let (api_version, kind) = match (found("apiVersion"), found("kind")) {
         ("", "") => return Ok(()),
+        ("", _) if resource.custom => return Err(other_version("", &own)),
         ("", kind) => (own.as_str(), kind),
         (api_version, "") => (api_version, resource.kind.as_str()),
         both => both,
@@ -157,15 +158,19 @@ fn check_kind(resource: &Resource, object: &Value) -> Result<(), ApiError> {
         return Err(ApiError::invalid(of, metadata::text(object, "name"), &[fault]));
     }
     if resource.custom && api_version != own {
-        return Err(ApiError::bad_request(format!(
-            "the API version in the data ({api_version}) does not match the expected API version ({own})"
-        )));
+        return Err(other_version(api_version, &own));
     }
     if kind == resource.kind && api_version == own {
         return Ok(());
     }
     let own = GroupResource { group: &resource.group, resource: &resource.kind };
     Err(ApiError::bad_request(wrong_kind(api_version, kind, own)))
+}
+
+fn other_version(found: &str, own: &str) -> ApiError {
+    ApiError::bad_request(format!(
+        "the API version in the data ({found}) does not match the expected API version ({own})"
+    ))
 }
 
 /// That a body is of another kind than the `wanted` one.

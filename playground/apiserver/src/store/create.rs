@@ -91,6 +91,7 @@ impl Store {
         if !faults.is_empty() {
             return Err(ApiError::invalid(resource.group_kind(), &name, &faults));
         }
+        call.warnings.extend(metadata::finalizer_warnings(&resource, &object, &Value::Null));
         if let Some(kept) = self.kept(&resource, metadata::text(&object, "namespace"), &name) {
             let mut refusal = ApiError::already_exists(resource.group_resource(), &name);
             if metadata::is_deleting(&kept.value(&resource)) {

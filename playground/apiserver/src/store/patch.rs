@@ -71,9 +71,9 @@ impl Store {
                 return Err(ApiError::not_found(call.resource.group_resource(), &target.name));
             }
             let mut object = fields::apply(author.write(call), &Value::Null, wanted, options.force)?;
+            fit_namespace(call, &mut object)?;
             check_name(call, wanted)?;
             check_no_uid(call, wanted)?;
-            fit_namespace(call, &mut object)?;
             body::shaped(call, &mut object, options.unknown_fields, Source::Body)?;
             let shown = self.create(call, object, options, &author)?;
             return Ok(Answer::object(201, &shown, &call.resource, call.form, call.now));

@@ -24,7 +24,9 @@ impl Store {
             .kept(&call.resource, &call.target.namespace, &call.target.name)
             .ok_or_else(|| ApiError::not_found(call.resource.group_resource(), &call.target.name))?;
         let object = kept.value(&call.resource);
-        if call.resource.custom && at(&object, &paths.spec_replicas).is_null() {
+        // Who sets the number need not find one.
+        let reads = call.request.method == http::Method::GET;
+        if reads && call.resource.custom && at(&object, &paths.spec_replicas).is_null() {
             let why = format!("the spec replicas field {} does not exist", quoted(&paths.spec_replicas));
             return Err(ApiError::internal(&why));
         }

@@ -35,6 +35,8 @@ impl Store {
         let Some(kept) = self.kept(&call.resource, &target.namespace, &target.name) else {
             let whole = target.subresource.is_empty();
             return if whole && call.resource.strategy.create_on_update {
+                // What is not there has no uid: a client that means a certain object does not get another one.
+                check_uid_precondition(call, &object, &Value::Null)?;
                 let shown = self.create(call, object, &options, &author)?;
                 Ok(Answer::object(201, &shown, &call.resource, call.form, call.now))
             } else {
@@ -79,6 +81,7 @@ impl Store {
         if !faults.is_empty() {
             return Err(ApiError::invalid(resource.group_kind(), &call.target.name, &faults));
         }
+        call.warnings.extend(metadata::finalizer_warnings(&resource, &object, &old));
         if unchanged(&object, &old) {
             if !options.dry_run {
                 self.record_unchanged(call, author, &resource, &kept);

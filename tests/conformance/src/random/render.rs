@@ -189,7 +189,9 @@ fn list_options(kind: &Kind, step: &Step, asked: &mut Asked) {
 /// Cluster-wide lists and deletions are about this sequence's objects only.
 fn only_own(kind: &Kind, asked: &mut Asked) {
     if kind.cluster {
-        asked.query.retain(|(key, _)| key != "labelSelector");
+        // Pages end among objects of others, of which a real server has more.
+        asked.query.retain(|(key, _)| !["labelSelector", "limit", "continue"].contains(&key.as_str()));
+        asked.query.retain(|(_, value)| !value.starts_with("metadata.namespace"));
         asked.query.push(("labelSelector".to_owned(), format!("{LABEL}={NAMESPACE}")));
     }
 }
