@@ -7,6 +7,9 @@ use crate::resource::{Registry, Resource};
 /// The Kubernetes version whose types are served, as `/version` tells it.
 pub const VERSION: &str = "v1.36.3";
 
+/// The same as OpenAPI documents tell it.
+pub const DOCUMENTED_VERSION: &str = "1.36";
+
 /// What can be done with most resources.
 const VERBS: [&str; 8] = ["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"];
 
@@ -17,51 +20,19 @@ const CUSTOM_VERBS: [&str; 8] =
 /// The verbs of `status` and `scale`.
 const PART_VERBS: [&str; 3] = ["get", "patch", "update"];
 
-/// A form of the discovery document that has everything in one answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Aggregated {
-    /// `apidiscovery.k8s.io/v2`.
-    V2,
-    /// `apidiscovery.k8s.io/v2beta1`, for clients before 1.30.
-    V2Beta1,
-}
+/// The media type of the discovery document that has everything in one answer.
+pub const AGGREGATED: &str = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
 
-impl Aggregated {
-    /// The form that an `Accept` header asks for first; none if it asks for the plain lists.
-    #[must_use]
-    pub fn accepted(accept: &str) -> Option<Self> {
-        accept.split(',').find_map(|clause| {
-            let parts: Vec<&str> = clause.split(';').map(str::trim).collect();
-            let json = parts.first().is_some_and(|media| *media == "application/json");
-            if !json
-                || !parts.contains(&"as=APIGroupDiscoveryList")
-                || !parts.contains(&"g=apidiscovery.k8s.io")
-            {
-                return None;
-            }
-            match () {
-                () if parts.contains(&"v=v2") => Some(Self::V2),
-                () if parts.contains(&"v=v2beta1") => Some(Self::V2Beta1),
-                () => None,
-            }
-        })
-    }
-
-    /// The media type of the answer.
-    #[must_use]
-    pub fn content_type(self) -> &'static str {
-        match self {
-            Self::V2 => "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList",
-            Self::V2Beta1 => "application/json;g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList",
-        }
-    }
-
-    fn version(self) -> &'static str {
-        match self {
-            Self::V2 => "v2",
-            Self::V2Beta1 => "v2beta1",
-        }
-    }
+/// Whether an `Accept` header asks for that document rather than for the plain lists. Version v2beta1 of it is no longer served.
+#[must_use]
+pub fn takes_aggregated(accept: &str) -> bool {
+    accept.split(',').any(|clause| {
+        let parts: Vec<&str> = clause.split(';').map(str::trim).collect();
+        parts.first() == Some(&"application/json")
+            && ["as=APIGroupDiscoveryList", "g=apidiscovery.k8s.io", "v=v2"]
+                .iter()
+                .all(|part| parts.contains(part))
+    })
 }
 
 /// `/version`.
@@ -126,7 +97,7 @@ pub fn resources(registry: &Registry, group: &str, version: &str) -> Option<Valu
 
 /// `/api` (`core`) or `/apis` in one document.
 #[must_use]
-pub fn aggregated(registry: &Registry, core: bool, form: Aggregated) -> Value {
+pub fn aggregated(registry: &Registry, core: bool) -> Value {
     let groups = registry.groups();
     let items: Vec<Value> = groups
         .iter()
@@ -146,7 +117,7 @@ pub fn aggregated(registry: &Registry, core: bool, form: Aggregated) -> Value {
         .collect();
     json!({
         "kind": "APIGroupDiscoveryList",
-        "apiVersion": format!("apidiscovery.k8s.io/{}", form.version()),
+        "apiVersion": "apidiscovery.k8s.io/v2",
         "metadata": {},
         "items": items,
     })
@@ -276,7 +247,7 @@ fn part_body(resource: &Resource, part: &Part) -> Value {
 fn aggregated_resource(resource: &Resource) -> Value {
     let mut body = json!({
         "resource": resource.plural,
-        "responseKind": {"group": resource.group, "version": resource.version, "kind": resource.kind},
+        "responseKind": response_kind(own_api(resource), &resource.kind),
         "scope": if resource.namespaced { "Namespaced" } else { "Cluster" },
         "singularResource": resource.singular,
         "verbs": verbs(resource),
@@ -285,16 +256,24 @@ fn aggregated_resource(resource: &Resource) -> Value {
     let parts: Vec<Value> = parts(resource)
         .into_iter()
         .map(|part| {
-            let own = || (resource.group.clone(), resource.version.clone());
-            let (group, version) = part.api.unwrap_or_else(own);
-            json!({"subresource": part.name, "verbs": part.verbs,
-                   "responseKind": {"group": group, "version": version, "kind": part.kind}})
+            let api = part.api.unwrap_or_else(|| own_api(resource));
+            json!({"subresource": part.name, "verbs": part.verbs, "responseKind": response_kind(api, &part.kind)})
         })
         .collect();
     if !parts.is_empty() {
         body["subresources"] = json!(parts);
     }
     body
+}
+
+/// The group and version that the resource's own kind is said to have: of built-in kinds the real server leaves them to be
+/// inherited from where the resource stands.
+fn own_api(resource: &Resource) -> (String, String) {
+    if resource.custom { (resource.group.clone(), resource.version.clone()) } else { Default::default() }
+}
+
+fn response_kind((group, version): (String, String), kind: &str) -> Value {
+    json!({"group": group, "version": version, "kind": kind})
 }
 
 #[cfg(test)]
@@ -317,7 +296,7 @@ mod tests {
 
     #[test]
     fn one_document_has_everything() {
-        let body = aggregated(&builtin::registry(), false, Aggregated::V2);
+        let body = aggregated(&builtin::registry(), false);
         let groups = body["items"].as_array().unwrap();
         let apps = groups.iter().find(|group| group["metadata"]["name"] == "apps").unwrap();
         let deployments = &apps["versions"][0]["resources"].as_array().unwrap()[2];
@@ -329,8 +308,11 @@ mod tests {
     #[test]
     fn a_client_gets_the_form_it_asks_for_first() {
         let kubectl = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json;g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList,application/json";
-        assert_eq!(Aggregated::accepted(kubectl), Some(Aggregated::V2));
-        assert_eq!(Aggregated::accepted("application/json"), None);
+        assert!(takes_aggregated(kubectl));
+        assert!(!takes_aggregated("application/json"));
+        assert!(!takes_aggregated(
+            "application/json;g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList"
+        ));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use http::Method;
 
 use crate::{
     answer::Answer,
-    discovery::{self, Aggregated},
+    discovery,
     openapi::{self, protobuf},
     path::Path,
     request::Request,
@@ -17,17 +17,17 @@ pub(crate) fn answer(registry: &Registry, request: &Request, path: &Path) -> Ans
     if !matches!(request.method, Method::GET | Method::HEAD) {
         return Answer::error(&ApiError::method_not_allowed());
     }
-    let aggregated = Aggregated::accepted(request.header("accept"));
+    let aggregated = discovery::takes_aggregated(request.header("accept"));
     let found = match path {
         Path::CoreVersions | Path::Groups => {
             let core = *path == Path::CoreVersions;
-            return match aggregated {
-                Some(form) => {
-                    let body = discovery::aggregated(registry, core, form);
-                    Answer::bytes(200, form.content_type(), body.to_string().into_bytes())
+            return match (aggregated, core) {
+                (true, _) => {
+                    let body = discovery::aggregated(registry, core);
+                    Answer::bytes(200, discovery::AGGREGATED, body.to_string().into_bytes())
                 }
-                None if core => Answer::json(200, &discovery::core_versions(request.header("host"))),
-                None => Answer::json(200, &discovery::groups(registry)),
+                (false, true) => Answer::json(200, &discovery::core_versions(request.header("host"))),
+                (false, false) => Answer::json(200, &discovery::groups(registry)),
             };
         }
         Path::Group(group) => discovery::group(registry, group),
@@ -66,7 +66,10 @@ fn other(registry: &Registry, request: &Request, path: &str) -> Answer {
             }
             Some(openapi::document_v2(registry))
         }
-        ["openapi", "v3"] => Some(openapi::index(registry)),
+        ["openapi", "v3"] => {
+            let body = openapi::index(registry).to_string().into_bytes();
+            return Answer::bytes(200, "text/plain; charset=utf-8", body);
+        }
         ["openapi", "v3", "api", version] => openapi::document(registry, "", version),
         ["openapi", "v3", "apis", group, version] => openapi::document(registry, group, version),
         _ => None,

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::builtin::definitions;
-use crate::discovery::VERSION;
+use crate::discovery::{DOCUMENTED_VERSION, VERSION};
 use crate::resource::{Registry, Resource};
 
 mod paths;
@@ -46,7 +46,7 @@ pub fn document(registry: &Registry, group: &str, version: &str) -> Option<Value
     resources.iter().for_each(|resource| paths::add(&mut paths, resource));
     Some(json!({
         "openapi": "3.0.0",
-        "info": {"title": "Kubernetes", "version": VERSION},
+        "info": {"title": "Kubernetes", "version": DOCUMENTED_VERSION},
         "paths": paths,
         "components": {"schemas": schemas(&resources)},
     }))
@@ -62,7 +62,7 @@ pub fn document_v2(registry: &Registry) -> Value {
     to_version_2(&mut definitions);
     json!({
         "swagger": "2.0",
-        "info": {"title": "Kubernetes", "version": VERSION},
+        "info": {"title": "Kubernetes", "version": DOCUMENTED_VERSION},
         "paths": {},
         "definitions": definitions,
     })

@@ -150,7 +150,20 @@ impl<K: Kind> Cache<K> {
     /// # Errors
     /// The API's refusal.
     pub async fn patch_status(&self, key: &ObjectKey, uid: &str, status: Value) -> kube::Result<Arc<K>> {
-        let patch = Patch::Merge(for_uid(uid, serde_json::json!({ "status": status })));
+        self.patch_beside_status(key, uid, serde_json::json!({ "status": status })).await
+    }
+
+    /// Merges `patch` into the object through its `status`, so that what it brings along counts as no new generation.
+    ///
+    /// # Errors
+    /// The API's refusal.
+    pub async fn patch_beside_status(
+        &self,
+        key: &ObjectKey,
+        uid: &str,
+        patch: Value,
+    ) -> kube::Result<Arc<K>> {
+        let patch = Patch::Merge(for_uid(uid, patch));
         let request = self
             .request(&key.namespace)
             .patch_subresource("status", &key.name, &PatchParams::default(), &patch)

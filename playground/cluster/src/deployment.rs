@@ -287,10 +287,11 @@ impl Controller {
         let revision = annotations.get(revision::REVISION);
         let current = seen.deployment.metadata.annotations.as_ref();
         if current.and_then(|current| current.get(revision::REVISION)) != revision {
+            // With the status, as the real controller does: so it is no new generation.
             let patch = json!({"metadata": {"annotations": {revision::REVISION: revision}}});
             self.hub
                 .deployments()
-                .patch(&seen.key, uid_of(&seen.deployment.metadata), patch)
+                .patch_beside_status(&seen.key, uid_of(&seen.deployment.metadata), patch)
                 .await
                 .during(|| format!("annotating Deployment {}", seen.key))?;
         }

@@ -73,7 +73,10 @@ impl Store {
         if call.target.subresource != "status" {
             (resource.strategy.prepare_update)(&mut object, &old, call.now);
         }
-        count_generation(&resource, &mut object, &old);
+        // A status may bring annotations along, as a Deployment's revision: they count only where the whole object is written.
+        if call.target.subresource != "status" {
+            count_generation(&resource, &mut object, &old);
+        }
         let mut faults = faults(&resource, &call.target.subresource, &object, &old);
         if faults.is_empty() {
             faults = self.allocate(&resource, &mut object);
