@@ -1,7 +1,6 @@
 //! A control plane comes up, does what a cluster's does, fails in words, and leaves nothing behind.
 
 use std::{
-    env,
     io::{BufRead, BufReader},
     net::{TcpListener, TcpStream},
     path::Path,
@@ -18,8 +17,6 @@ use verdigris_control_plane::{ControlPlane, Options};
 
 /// How long what was killed may take to be gone.
 const GONE_MAX: Duration = Duration::from_secs(20);
-/// Names, to the test program that we start, the test that only holds a control plane.
-const HOLDS: &str = "holds_a_control_plane_until_it_is_killed";
 
 #[tokio::test]
 async fn it_answers_records_who_asked_and_goes_by_rights() {
@@ -74,6 +71,7 @@ async fn a_port_that_is_taken_is_named() {
 #[test]
 fn a_program_that_is_missing_is_named() {
     let output = holder()
+        .stdin(Stdio::null())
         .env("KUBEBUILDER_ASSETS", "/nowhere/assets")
         .env("XDG_CACHE_HOME", "/nowhere/cache")
         .output()
@@ -90,7 +88,7 @@ fn a_program_that_is_missing_is_named() {
 
 #[tokio::test]
 async fn nothing_is_left_of_it_when_the_test_process_is_killed() {
-    let mut holder = holder().stdout(Stdio::piped()).spawn().unwrap();
+    let mut holder = holder().stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     let lines = BufReader::new(holder.stdout.take().unwrap()).lines().map_while(Result::ok);
     // The line comes, or the program ends: a start has a bound of its own.
     let up = lines.filter_map(|line| line.split_once("it is up: ").map(|(_, rest)| rest.to_owned())).next();
@@ -114,21 +112,9 @@ async fn nothing_is_left_of_it_when_the_test_process_is_killed() {
     }
 }
 
-/// Only for the test above, which starts this program again to kill it.
-#[tokio::test]
-#[ignore = "holds a control plane until the process is killed"]
-async fn holds_a_control_plane_until_it_is_killed() {
-    let plane = ControlPlane::start(Options::default()).await.unwrap();
-    let address = |url: &str| url.split_once("://").unwrap().1.to_owned();
-    let (folder, api, etcd) = (plane.folder().display(), address(plane.url()), address(&plane.etcd_url()));
-    println!("it is up: {folder} {api} {etcd}");
-    sleep(Duration::from_secs(120)).await;
-}
-
+/// The program that holds a control plane until its standard input ends.
 fn holder() -> Command {
-    let mut command = Command::new(env::current_exe().expect("this program"));
-    command.args(["--exact", HOLDS, "--ignored", "--nocapture"]).stdin(Stdio::null());
-    command
+    Command::new(env!("CARGO_BIN_EXE_control-plane"))
 }
 
 fn map(name: &str) -> ConfigMap {
