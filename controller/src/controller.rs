@@ -30,6 +30,7 @@ use crate::{
     pass::{self, Ending, Means, Report, Untold},
     ports::Ports,
     queue::Queue,
+    rivals::Rivals,
     rules::Rules,
     server::{CallError, Server},
     watches::{Trouble, watch_all},
@@ -46,6 +47,7 @@ pub struct Controller {
     /// Rollouts that are due but wait for the cache.
     waiting: BTreeSet<Key>,
     memory: BTreeMap<Key, Memory>,
+    rivals: Rivals,
     troubles: BTreeMap<Kind, Trouble>,
     underway: FuturesUnordered<BoxFuture<'static, Finished>>,
     passes_underway: usize,
@@ -57,6 +59,8 @@ struct Memory {
     refusal: Option<Held>,
     refusals: u32,
     untold: Option<Untold>,
+    /// Whether it was said that another controller works on it.
+    told_of_rival: bool,
 }
 
 /// A refusal that the next passes are to know, until it is worth asking again.
@@ -102,6 +106,7 @@ impl Controller {
             barrier: Barrier::default(),
             waiting: BTreeSet::new(),
             memory: BTreeMap::new(),
+            rivals: Rivals::default(),
             troubles: BTreeMap::new(),
             underway: FuturesUnordered::new(),
             passes_underway: 0,
@@ -185,6 +190,10 @@ impl Controller {
             self.forget(&rollout);
             return;
         };
+        if let Some(rival) = self.rivals.of(&rollout) {
+            let (rival, uid) = (rival.to_owned(), cached.uid.clone());
+            return self.leave_to(rollout, rival, uid);
+        }
         let memory = self.memory.entry(rollout.clone()).or_default();
         if memory
             .refusal
@@ -209,6 +218,22 @@ impl Controller {
                 async move { pass::run_undecodable(&means, &key, &bytes, &fault).await }.boxed()
             }
         };
+        self.begin(rollout, pass, knew_of_refusal);
+    }
+
+    /// Nothing of it is written any more; that is said once.
+    fn leave_to(&mut self, rollout: Key, rival: String, uid: String) {
+        let memory = self.memory.entry(rollout.clone()).or_default();
+        if std::mem::replace(&mut memory.told_of_rival, true) {
+            self.queue.put_aside(&rollout);
+            return;
+        }
+        let (means, key) = (self.means.clone(), rollout.clone());
+        let pass = async move { pass::tell_of_rival(&means, &key, &uid, &rival).await };
+        self.begin(rollout, pass.boxed(), false);
+    }
+
+    fn begin(&mut self, rollout: Key, pass: BoxFuture<'static, Report>, knew_of_refusal: bool) {
         let counters = self.counters();
         self.passes_underway += 1;
         self.underway.push(
@@ -266,6 +291,7 @@ impl Controller {
         self.barrier.forget(rollout);
         self.waiting.remove(rollout);
         self.memory.remove(rollout);
+        self.rivals.forget(rollout);
     }
 }
 

@@ -13,6 +13,8 @@ pub struct Counters {
     pub panics: Count,
     /// Plans that the safety kernel refused.
     pub plans_refused: Count,
+    /// Rollouts that are left alone because another controller works on them.
+    pub rivals: Count,
     /// Times a Rollout had to wait because the cache did not yet show what we wrote.
     pub waits_for_cache: Count,
     /// Waits that a live read ended, because the cache never came to show what we wrote.

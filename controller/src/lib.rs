@@ -31,6 +31,7 @@ pub mod pass;
 pub mod patch;
 pub mod ports;
 pub mod queue;
+pub mod rivals;
 pub mod rules;
 pub mod server;
 pub mod undecodable;

@@ -131,6 +131,19 @@ pub async fn run_undecodable(means: &Means, rollout: &Key, object: &[u8], fault:
     }
 }
 
+/// Says that another controller works on the Rollout, and that it is left to that one.
+pub async fn tell_of_rival(means: &Means, rollout: &Key, uid: &str, rival: &str) -> Report {
+    let message = format!(
+        "Another controller writes the status of this Rollout (field manager '{rival}'), so Verdigris does nothing for \
+         it any more. Stop one of the two; then restart Verdigris if it is the one that stays"
+    );
+    error!(%rollout, rival, "another controller works on it: it is left alone until this program is started again");
+    means.counters.rivals.add_one();
+    let event = Event { warning: true, reason: "SecondController".to_owned(), message };
+    tell(means, rollout, uid, &[event]).await;
+    Report::default()
+}
+
 enum Stop {
     Call(CallError),
     Loop,

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use futures::{FutureExt, StreamExt};
-use kube::ResourceExt;
+use kube::{Resource, ResourceExt};
 use tokio::time::Instant;
 use tracing::{info, warn};
 
@@ -35,6 +35,9 @@ impl Controller {
         let concerned = match change {
             Change::Rollout(shown) => {
                 self.compare(Kind::Rollout, &shown);
+                if let Shown::There(item) | Shown::Listed(item) = &shown {
+                    self.rivals.saw(&key_of(item.meta()), item.status_writers());
+                }
                 self.cache.rollout_shown(shown)
             }
             Change::ReplicaSet(shown) => {

@@ -9,12 +9,14 @@ use serde_json::Value;
 use verdigris_crds::{Rollout, keys};
 
 use super::lean_metadata;
+use crate::rivals::StatusWriters;
 
 /// A Rollout, any JSON that has metadata, without what no decision looks at.
 #[derive(Clone, Debug)]
 pub struct RolloutItem {
     metadata: ObjectMeta,
     object: Value,
+    status_writers: StatusWriters,
 }
 
 /// Why a Rollout's JSON does not fit our types.
@@ -31,6 +33,12 @@ impl RolloutItem {
     #[must_use]
     pub fn to_bytes(&self) -> Box<[u8]> {
         self.object.to_string().into_bytes().into_boxed_slice()
+    }
+
+    /// Who wrote the controller's part of its status last.
+    #[must_use]
+    pub fn status_writers(&self) -> &StatusWriters {
+        &self.status_writers
     }
 
     /// The whole object.
@@ -55,6 +63,7 @@ impl RolloutItem {
 impl<'de> Deserialize<'de> for RolloutItem {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let mut object = Value::deserialize(deserializer)?;
+        let status_writers = StatusWriters::of(&object["metadata"]["managedFields"]);
         if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
             metadata.remove("managedFields");
             if let Some(annotations) = metadata.get_mut("annotations").and_then(Value::as_object_mut) {
@@ -63,7 +72,7 @@ impl<'de> Deserialize<'de> for RolloutItem {
         }
         let metadata = object.get("metadata").cloned().unwrap_or_default();
         let metadata = lean_metadata(metadata).map_err(serde::de::Error::custom)?;
-        Ok(Self { metadata, object })
+        Ok(Self { metadata, object, status_writers })
     }
 }
 

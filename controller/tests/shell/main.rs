@@ -17,3 +17,4 @@ mod ownership;
 mod permissions;
 mod replay;
 mod rest;
+mod rivals;
