@@ -21,6 +21,11 @@ pub struct Args {
     #[arg(long, short, value_name = "NAME", requires = "namespaced")]
     pub namespace: Option<String>,
 
+    /// Write nothing: tell in the log what would be done, and where another controller acts otherwise. For a look at
+    /// Verdigris beside the one that runs now
+    #[arg(long)]
+    pub observe: bool,
+
     /// Path of a kubeconfig [default: KUBECONFIG, ~/.kube/config, else the cluster this runs in]
     #[arg(long, value_name = "PATH")]
     pub kubeconfig: Option<PathBuf>,

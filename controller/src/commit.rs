@@ -289,7 +289,9 @@ fn service_patch(point: &PointService) -> Value {
     body
 }
 
-fn describe(write: &Write) -> String {
+/// A write in words, for the log.
+#[must_use]
+pub fn describe(write: &Write) -> String {
     match write {
         Write::CreateReplicaSet(new) => {
             format!("create ReplicaSet {} with {} replicas", new.name, new.replicas)

@@ -26,6 +26,7 @@ use crate::{
     gather::gather,
     items::{ReplicaSetItem, RolloutItem, ServiceItem},
     key::{Key, Kind, ObjectId},
+    observe::Observer,
     options::Options,
     pass::{self, Ending, Means, Report, Untold},
     ports::Ports,
@@ -48,6 +49,7 @@ pub struct Controller {
     waiting: BTreeSet<Key>,
     memory: BTreeMap<Key, Memory>,
     rivals: Rivals,
+    observer: Observer,
     troubles: BTreeMap<Kind, Trouble>,
     underway: FuturesUnordered<BoxFuture<'static, Finished>>,
     passes_underway: usize,
@@ -91,11 +93,13 @@ impl Controller {
     /// A controller that decides otherwise: for tests, which put mutants here to see that they are caught.
     #[must_use]
     pub fn with_rules(ports: Ports, options: Options, rules: Rules) -> Self {
+        let server = Server::new(ports.client.clone(), options.call_timeout);
         let means = Means {
-            server: Server::new(ports.client.clone(), options.call_timeout),
+            server: if options.observe { server.read_only() } else { server },
             clock: Arc::clone(&ports.clock),
             rules,
             counters: Arc::new(Counters::default()),
+            observe: options.observe,
         };
         Self {
             ports,
@@ -107,6 +111,7 @@ impl Controller {
             waiting: BTreeSet::new(),
             memory: BTreeMap::new(),
             rivals: Rivals::default(),
+            observer: Observer::default(),
             troubles: BTreeMap::new(),
             underway: FuturesUnordered::new(),
             passes_underway: 0,
@@ -292,6 +297,7 @@ impl Controller {
         self.waiting.remove(rollout);
         self.memory.remove(rollout);
         self.rivals.forget(rollout);
+        self.observer.forget(rollout);
     }
 }
 

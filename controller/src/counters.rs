@@ -2,6 +2,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
+use crate::observe::Finding;
+
 /// Counts since the controller was made. All only grow.
 #[derive(Debug, Default)]
 pub struct Counters {
@@ -27,6 +29,10 @@ pub struct Counters {
     pub failures: Count,
     /// Rollouts whose JSON does not fit the API types.
     pub undecodable: Count,
+    /// Switches that somebody else did and Verdigris would have done too (`--observe`).
+    pub agreements: Count,
+    /// What Verdigris would have done otherwise than whoever acts (`--observe`).
+    pub differences: Count,
     /// Writes that succeeded, by what they did.
     pub writes: WriteCounts,
 }
@@ -66,6 +72,19 @@ impl Count {
     #[must_use]
     pub fn get(&self) -> u64 {
         self.0.load(Relaxed)
+    }
+}
+
+impl Counters {
+    /// Counts what was found while observing.
+    pub fn count_findings(&self, findings: &[Finding]) {
+        for finding in findings {
+            match finding {
+                Finding::Would(_) => {}
+                Finding::Agrees(_) => self.agreements.add_one(),
+                Finding::Differs(_) => self.differences.add_one(),
+            }
+        }
     }
 }
 

@@ -13,6 +13,8 @@
 //! * [`cache`] keeps what [`watches`] show, [`gather`] makes of it what a decision may look at, [`live`] adds what must
 //!   not come from a cache.
 //! * [`pass`] is one round; [`commit`] the only module that writes (but for [`events`], after the status is safe).
+//! * [`observe`] tells, instead, what would be written, where `--observe` asks for that.
+//! * [`rivals`] notices other controllers on the same Rollouts.
 //! * [`server`] gives every failed call a verdict. There is no other retry: see [`connect`] for what is off in the client.
 
 pub mod barrier;
@@ -26,6 +28,7 @@ pub mod gather;
 pub mod items;
 pub mod key;
 pub mod live;
+pub mod observe;
 pub mod options;
 pub mod pass;
 pub mod patch;

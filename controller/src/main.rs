@@ -31,7 +31,8 @@ async fn run(args: Args) -> anyhow::Result<()> {
     let target = connect::Target { kubeconfig: args.kubeconfig, context: args.context };
     let (client, context_namespace) = connect::connect(target).await?;
     let namespace = args.namespaced.then(|| args.namespace.unwrap_or(context_namespace));
-    let options = Options { instance_id: args.instance_id, namespace, ..Options::default() };
+    let options =
+        Options { instance_id: args.instance_id, namespace, observe: args.observe, ..Options::default() };
     // The dice only spread reconnects, so the time of the start is random enough.
     let ports = Ports { client, clock: Arc::new(SystemClock), dice: fastrand::Rng::with_seed(seed()) };
     let stop = stop_signal().context("listening for signals")?;
@@ -39,6 +40,7 @@ async fn run(args: Args) -> anyhow::Result<()> {
         version = env!("CARGO_PKG_VERSION"),
         namespace = options.namespace.as_deref().unwrap_or("all"),
         instance_id = options.instance_id.as_deref().unwrap_or("none"),
+        observe = options.observe,
         "verdigris-controller started"
     );
     Controller::new(ports, options).run(stop).await;

@@ -9,6 +9,8 @@ pub struct Options {
     pub instance_id: Option<String>,
     /// Only this namespace is ours; without one, all of them.
     pub namespace: Option<String>,
+    /// Nothing is written: what would be is told in the log, and where somebody else acts otherwise.
+    pub observe: bool,
     /// How many passes may be under way at once, each for another Rollout.
     pub passes_max: usize,
     /// Each Rollout is looked at again at least this often, though nothing has changed: a wall clock that was set
@@ -27,6 +29,7 @@ impl Default for Options {
         Self {
             instance_id: None,
             namespace: None,
+            observe: false,
             passes_max: 32,
             resync: Duration::from_secs(300),
             barrier_wait: Duration::from_secs(5),

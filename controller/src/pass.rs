@@ -20,6 +20,7 @@ use crate::{
     items::Undecodable,
     key::{Key, Kind, ObjectId},
     live,
+    observe::Sight,
     ports::Clock,
     rules::Rules,
     server::{CallError, Server, Verdict},
@@ -43,6 +44,8 @@ pub struct Means {
     pub rules: Rules,
     /// What has happened since the start.
     pub counters: Arc<Counters>,
+    /// Nothing is to be written.
+    pub observe: bool,
 }
 
 /// What one pass has come to.
@@ -56,6 +59,8 @@ pub struct Report {
     pub ending: Ending,
     /// When to look again even if nothing happens.
     pub look_again: Option<Timestamp>,
+    /// What was seen and decided, where nothing is to be done about it.
+    pub sight: Option<Box<Sight>>,
     /// Events whose status was sent, but whose answer was lost.
     pub untold: Option<Untold>,
 }
@@ -89,6 +94,7 @@ pub async fn run(means: &Means, rollout: &Key, mut observed: Observed, untold: O
     // Only now: live reads may have shown a later status than the cache.
     let untold = tell_untold(means, rollout, &observed, untold).await;
     let mut report = match decided {
+        Ok(Some(decision)) if means.observe => look_on(means, observed, decision),
         Ok(Some(decision)) => carry_out(means, rollout, &observed, decision).await,
         // The watch will say so too.
         Ok(None) => Report { ending: Ending::Later(Duration::ZERO), ..Report::default() },
@@ -110,6 +116,10 @@ pub async fn run_undecodable(means: &Means, rollout: &Key, object: &[u8], fault:
     let Some(verdict) = undecodable::tell(&object, fault, now) else {
         return Report::default();
     };
+    if means.observe {
+        warn!(%rollout, why = %fault, "cannot be decoded, which its status would say");
+        return Report::default();
+    }
     let text = |field: &str| object["metadata"][field].as_str().unwrap_or_default();
     let (uid, version) = (text("uid"), text("resourceVersion"));
     warn!(%rollout, why = %fault, "cannot be decoded");
@@ -170,6 +180,13 @@ async fn decide(means: &Means, rollout: &Key, observed: &mut Observed) -> Result
     Err(Stop::Loop)
 }
 
+fn look_on(means: &Means, observed: Observed, decision: Decision) -> Report {
+    let refused = (means.rules.guard)(&observed, &decision, means.clock.now()).err();
+    let refused = refused.map(|refused| refused.to_string());
+    let look_again = decision.look_again;
+    Report { look_again, sight: Some(Box::new(Sight { observed, decision, refused })), ..Report::default() }
+}
+
 async fn carry_out(means: &Means, rollout: &Key, observed: &Observed, mut decision: Decision) -> Report {
     let refused = (means.rules.guard)(observed, &decision, means.clock.now()).err();
     if let Some(refused) = &refused {
@@ -186,7 +203,7 @@ async fn carry_out(means: &Means, rollout: &Key, observed: &Observed, mut decisi
             tell(means, rollout, observed.uid(), &decision.events).await;
         }
         let ending = if refused.is_some() { Ending::Later(Duration::ZERO) } else { Ending::Done };
-        return Report { wrote, waits, ending, look_again: decision.look_again, untold: None };
+        return Report { wrote, waits, ending, look_again: decision.look_again, ..Report::default() };
     };
     let mut report = failed(means, rollout, &error, !waits.is_empty());
     if matches!(report.ending, Ending::Later(_)) && !decision.events.is_empty() {

@@ -19,6 +19,8 @@ pub const FIELD_MANAGER: &str = "verdigris";
 pub struct Server {
     client: kube::Client,
     timeout: Duration,
+    /// Nothing that changes anything is sent.
+    read_only: bool,
 }
 
 /// How a patch is to be read.
@@ -66,6 +68,9 @@ pub enum Cause {
     /// No connection, or an answer that is not Kubernetes'. It may have been done or not.
     #[error(transparent)]
     Transport(kube::Error),
+    /// It would change something, and we only observe.
+    #[error("Verdigris only observes")]
+    ReadOnly,
     /// The request could not be built: a name that is none.
     #[error(transparent)]
     Request(#[from] kube::core::request::Error),
@@ -90,7 +95,9 @@ impl CallError {
     pub fn verdict(&self) -> Verdict {
         let status = match &self.cause {
             Cause::Answer(status) => status,
-            Cause::Timeout(_) | Cause::Transport(_) => return Verdict::Later(Duration::ZERO),
+            Cause::Timeout(_) | Cause::Transport(_) | Cause::ReadOnly => {
+                return Verdict::Later(Duration::ZERO);
+            }
             Cause::Request(error) => {
                 return Verdict::Refused(self.refusal(0, "BadRequest", error.to_string()));
             }
@@ -112,7 +119,7 @@ impl CallError {
     pub fn code(&self) -> Option<u16> {
         match &self.cause {
             Cause::Answer(status) => Some(status.code),
-            Cause::Timeout(_) | Cause::Transport(_) | Cause::Request(_) => None,
+            Cause::Timeout(_) | Cause::Transport(_) | Cause::ReadOnly | Cause::Request(_) => None,
         }
     }
 
@@ -133,7 +140,13 @@ impl Server {
     /// Speaks through `client`; no call takes longer than `timeout`.
     #[must_use]
     pub fn new(client: kube::Client, timeout: Duration) -> Self {
-        Self { client, timeout }
+        Self { client, timeout, read_only: false }
+    }
+
+    /// The same, but nothing that changes anything is ever sent: each such call fails.
+    #[must_use]
+    pub fn read_only(self) -> Self {
+        Self { read_only: true, ..self }
     }
 
     /// Creates an object; with `dry_run` the server only says what it would make of it.
@@ -150,7 +163,7 @@ impl Server {
     {
         let params = PostParams { dry_run, field_manager: Some(FIELD_MANAGER.to_owned()) };
         let request = requests::<K>(namespace).create(&params, body.to_string().into_bytes());
-        self.call(what, request).await
+        if dry_run { self.call(what, request).await } else { self.change(what, request).await }
     }
 
     /// Patches an object or one of its subresources.
@@ -174,7 +187,7 @@ impl Server {
             Some(subresource) => requests.patch_subresource(subresource, name, &params, &patch),
             None => requests.patch(name, &params, &patch),
         };
-        self.call(what, request).await
+        self.change(what, request).await
     }
 
     /// Deletes an object in this very version; what it owns is collected in the background.
@@ -186,7 +199,7 @@ impl Server {
             uid: Some(at.uid.clone()),
             resource_version: Some(at.resource_version.clone()),
         });
-        self.call::<Value>(what, requests::<K>(namespace).delete(&at.name, &params)).await.map(drop)
+        self.change::<Value>(what, requests::<K>(namespace).delete(&at.name, &params)).await.map(drop)
     }
 
     /// Reads one object, live; `None` if there is none.
@@ -213,6 +226,18 @@ impl Server {
         let params = ListParams::default().labels(selector);
         let listed = self.bounded(format!("list {}", K::plural(&())), api.list(&params)).await?;
         Ok(listed.items)
+    }
+
+    /// A call that changes something.
+    async fn change<T: DeserializeOwned>(
+        &self,
+        what: String,
+        request: Result<http::Request<Vec<u8>>, kube::core::request::Error>,
+    ) -> Result<T, CallError> {
+        if self.read_only {
+            return Err(CallError { what, cause: Cause::ReadOnly });
+        }
+        self.call(what, request).await
     }
 
     async fn call<T: DeserializeOwned>(

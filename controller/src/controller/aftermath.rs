@@ -12,6 +12,7 @@ use super::{Controller, Held, ReadLive};
 use crate::{
     cache::Shown,
     key::{Key, Kind, ObjectId},
+    observe,
     pass::{Ending, Report},
     queue::Ended,
     server::CallError,
@@ -36,6 +37,14 @@ impl Controller {
             self.forget(rollout);
             return;
         };
+        let mut watch_again = None;
+        if let Some(sight) = &report.sight {
+            let clock = self.ports.clock.now();
+            let (findings, at) = self.observer.saw(rollout, sight, &self.means.rules, clock);
+            observe::tell(rollout, &findings);
+            self.means.counters.count_findings(&findings);
+            watch_again = at.map(|at| instant_of(at, clock, now));
+        }
         let memory = self.memory.entry(rollout.clone()).or_default();
         memory.untold = report.untold;
         let resync = now + self.options.resync;
@@ -47,7 +56,7 @@ impl Controller {
                 }
                 let look_again = report.look_again.map(|at| instant_of(at, self.ports.clock.now(), now));
                 let ask_again = memory.refusal.as_ref().map(|held| held.until);
-                (quiet, look_again.into_iter().chain(ask_again).fold(resync, Instant::min))
+                (quiet, look_again.into_iter().chain(ask_again).chain(watch_again).fold(resync, Instant::min))
             }
             Ending::Outdated => (quiet, now),
             Ending::Refused(refusal) => {

@@ -12,6 +12,7 @@ mod commit;
 mod crash;
 mod faults;
 mod live_reads;
+mod observe;
 mod one_by_one;
 mod ownership;
 mod permissions;

@@ -112,6 +112,12 @@ impl World {
         self.patch_status(name, &json!({"pauseConditions": null}));
     }
 
+    /// Points a Service at a version, as somebody's hand would.
+    pub fn point(&self, service: &str, hash: &str) {
+        let patch = json!({"spec": {"selector": {"rollouts-pod-template-hash": hash}}});
+        self.server.ask(Method::PATCH, &format!("{SERVICES}/{service}"), &patch).unwrap();
+    }
+
     pub fn rollout(&self, name: &str) -> Value {
         self.server.ask(Method::GET, &format!("{ROLLOUTS}/{name}"), &Value::Null).unwrap()
     }
