@@ -18,11 +18,13 @@ mod namespace;
 mod node;
 mod plain;
 mod pod;
+mod pod_changes;
 mod pod_defaults;
 mod pod_rules;
 pub mod quantity;
 mod rules;
 pub mod service;
+mod tolerations;
 mod workload;
 
 pub use kinds::Kind;

@@ -68,8 +68,16 @@ pub fn scale_faults(resource: &Resource, object: &Value) -> Vec<FieldError> {
     let replicas = |path: &str| {
         let mut found = object;
         for step in path.split('.').filter(|step| !step.is_empty()) {
-            if found.is_array() {
-                let what = "[] is of the type []interface {}, expected map[string]interface{}";
+            let shown = match found {
+                Value::Object(_) | Value::Null => None,
+                Value::Array(_) => Some(("[]".to_owned(), "[]interface {}")),
+                Value::String(text) => Some((text.clone(), "string")),
+                Value::Bool(yes) => Some((yes.to_string(), "bool")),
+                Value::Number(number) if number.is_i64() => Some((number.to_string(), "int64")),
+                Value::Number(number) => Some((number.to_string(), "float64")),
+            };
+            if let Some((value, kind)) = shown {
+                let what = format!("{value} is of the type {kind}, expected map[string]interface{{}}");
                 return Some(FieldError::invalid(path, 0, format!("{path} accessor error: {what}")));
             }
             found = found.get(step)?;

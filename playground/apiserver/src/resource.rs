@@ -152,6 +152,8 @@ pub struct Strategy {
     pub prepare_create: fn(&mut Value, Timestamp),
     /// What the server sets or clears when an object is changed: new object, old object.
     pub prepare_update: fn(&mut Value, &Value, Timestamp),
+    /// The same when its status is changed.
+    pub prepare_status_update: fn(&mut Value, &Value),
     /// Faults of a new object beyond what the schema finds.
     pub validate_create: fn(&Value) -> Vec<FieldError>,
     /// Faults of a change: new object, old object. Immutability is checked here.
@@ -223,6 +225,7 @@ impl Default for Strategy {
             default: |_| {},
             prepare_create: |_, _| {},
             prepare_update: |_, _, _| {},
+            prepare_status_update: |_, _| {},
             validate_create: |_| Vec::new(),
             validate_update: |_, _| Vec::new(),
             validate_status_update: |_, _| Vec::new(),

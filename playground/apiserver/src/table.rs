@@ -80,13 +80,15 @@ pub fn table(
             row
         })
         .collect();
+    let plain = columns::are_plain(resource, &columns);
     let definitions: Vec<Value> = columns.iter().map(columns::TableColumn::definition).collect();
     json!({
         "kind": "Table",
         "apiVersion": "meta.k8s.io/v1",
         "metadata": list_metadata(metadata),
         "columnDefinitions": if with_columns { Value::Array(definitions) } else { Value::Null },
-        "rows": rows,
+        // The printer of kinds that have none of their own makes no list of nothing.
+        "rows": if rows.is_empty() && plain { Value::Null } else { json!(rows) },
     })
 }
 

@@ -70,18 +70,20 @@ pub(super) fn base64(bytes: &[u8]) -> String {
 
 fn secret_faults(secret: &Value) -> Vec<FieldError> {
     let mut faults = key_faults(secret, &["data"]);
+    let there = |key: &&str| !secret["data"][*key].is_null();
     let needed: &[&str] = match text(secret, "type") {
+        // Either will do.
+        "kubernetes.io/basic-auth" if !["username", "password"].iter().any(|key| there(key)) => {
+            &["username", "password"]
+        }
         "kubernetes.io/tls" => &["tls.crt", "tls.key"],
         "kubernetes.io/dockerconfigjson" => &[".dockerconfigjson"],
         "kubernetes.io/dockercfg" => &[".dockercfg"],
         "kubernetes.io/ssh-auth" => &["ssh-privatekey"],
         _ => &[],
     };
-    for key in needed {
-        if secret["data"][key].is_null() {
-            faults.push(FieldError::required(format!("data[{key}]"), ""));
-        }
-    }
+    let missing = needed.iter().filter(|key| !there(key));
+    faults.extend(missing.map(|key| FieldError::required(format!("data[{key}]"), "")));
     faults
 }
 

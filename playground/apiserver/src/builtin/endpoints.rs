@@ -27,13 +27,15 @@ pub(super) fn slice() -> Strategy {
             fill(slice, "endpoints", Value::Null);
             fill(slice, "ports", Value::Null);
         },
-        validate_create: slice_faults,
+        validate_create: |slice| [slice_faults(slice), endpoint_faults(slice)].concat(),
         validate_update: |new, old| {
-            // Addresses are not held against a type that may not be.
-            match immutable(new, old, "addressType") {
-                Some(fault) => vec![fault],
-                None => slice_faults(new),
+            let mut faults = slice_faults(new);
+            // What was taken once is not held against a slice.
+            if new["endpoints"] != old["endpoints"] {
+                faults.extend(endpoint_faults(new));
             }
+            faults.extend(immutable(new, old, "addressType"));
+            faults
         },
         generation: GenerationRule::AllButMetadataAndStatusWithLabels,
         ..Strategy::default()
@@ -53,46 +55,15 @@ fn subset_faults(object: &Value) -> Vec<FieldError> {
     faults
 }
 
+/// Faults of a slice but for those of its endpoints.
 fn slice_faults(object: &Value) -> Vec<FieldError> {
     let mut faults = Vec::new();
     let kind = text(object, "addressType");
+    let kinds = ["FQDN", "IPv4", "IPv6"];
     if kind.is_empty() {
         faults.push(FieldError::required("addressType", ""));
-    }
-    let kinds = ["FQDN", "IPv4", "IPv6"];
-    if !kind.is_empty() && !kinds.contains(&kind) {
-        // Addresses are not held against a type that may not be.
-        return vec![FieldError::not_supported("addressType", kind, &kinds)];
-    }
-    let endpoints = object["endpoints"].as_array().map_or(0, Vec::len);
-    if endpoints > ENDPOINTS_MAX {
-        faults.push(FieldError::too_many("endpoints", endpoints, ENDPOINTS_MAX));
-    }
-    for (index, endpoint) in object["endpoints"].as_array().into_iter().flatten().enumerate() {
-        let path = format!("endpoints[{index}]");
-        let addresses = endpoint["addresses"].as_array().map_or(0, Vec::len);
-        if addresses == 0 {
-            let detail = "must contain at least 1 address";
-            faults.push(FieldError::required(format!("{path}.addresses"), detail));
-        }
-        for (path, address) in items(endpoint, "addresses", &path) {
-            let address = address.as_str().unwrap_or_default();
-            match (kind, address.parse::<IpAddr>()) {
-                ("FQDN", _) => {
-                    let name_faults = names::dns_subdomain_faults(address);
-                    faults.extend(name_faults.into_iter().map(|f| FieldError::invalid(&*path, address, f)));
-                }
-                ("IPv4", Ok(IpAddr::V6(_))) => {
-                    faults.push(FieldError::invalid(path, address, "must be an IPv4 address"));
-                }
-                ("IPv6", Ok(IpAddr::V4(_))) => {
-                    // Of these the real server names the list, not the item.
-                    let path = path.trim_end_matches(|c: char| c != '[').trim_end_matches('[');
-                    faults.push(FieldError::invalid(path, address, "must be an IPv6 address"));
-                }
-                _ => faults.extend(address_faults(address, &path)),
-            }
-        }
+    } else if !kinds.contains(&kind) {
+        faults.push(FieldError::not_supported("addressType", kind, &kinds));
     }
     let mut port_names = BTreeSet::new();
     for (index, port) in object["ports"].as_array().into_iter().flatten().enumerate() {
@@ -105,6 +76,38 @@ fn slice_faults(object: &Value) -> Vec<FieldError> {
             faults.push(FieldError::duplicate(path, name));
         }
         faults.extend(one_of(port, "protocol", &format!("ports[{index}]"), &["SCTP", "TCP", "UDP"]));
+    }
+    faults
+}
+
+/// Addresses of no known type are not looked at.
+fn endpoint_faults(object: &Value) -> Vec<FieldError> {
+    let endpoints = object["endpoints"].as_array().map_or(0, Vec::len);
+    if endpoints > ENDPOINTS_MAX {
+        return vec![FieldError::too_many("endpoints", endpoints, ENDPOINTS_MAX)];
+    }
+    let mut faults = Vec::new();
+    for (index, endpoint) in object["endpoints"].as_array().into_iter().flatten().enumerate() {
+        let path = format!("endpoints[{index}]");
+        if endpoint["addresses"].as_array().is_none_or(Vec::is_empty) {
+            let detail = "must contain at least 1 address";
+            faults.push(FieldError::required(format!("{path}.addresses"), detail));
+        }
+        for (item_path, address) in items(endpoint, "addresses", &path) {
+            let address = address.as_str().unwrap_or_default();
+            // Of an address of the other family the real server names the list, not the item.
+            let other = |detail: &str| FieldError::invalid(format!("{path}.addresses"), address, detail);
+            match (text(object, "addressType"), address.parse::<IpAddr>()) {
+                ("FQDN", _) => {
+                    let name_faults = names::dns_subdomain_faults(address).into_iter();
+                    faults.extend(name_faults.map(|f| FieldError::invalid(&*item_path, address, f)));
+                }
+                ("IPv4", Ok(IpAddr::V6(_))) => faults.push(other("must be an IPv4 address")),
+                ("IPv6", Ok(IpAddr::V4(_))) => faults.push(other("must be an IPv6 address")),
+                ("IPv4" | "IPv6", _) => faults.extend(address_faults(address, &item_path)),
+                _ => {}
+            }
+        }
     }
     faults
 }
@@ -140,12 +143,12 @@ fn address_faults(address: &str, path: &str) -> Vec<FieldError> {
 mod tests {
     use serde_json::json;
 
-    use super::slice_faults;
+    use super::endpoint_faults;
 
     #[test]
     fn a_slice_refuses_loopback_addresses() {
         let slice = json!({"addressType": "IPv4", "endpoints": [{"addresses": ["127.0.0.1"]}, {"addresses": ["10.244.0.1"]}]});
-        let texts: Vec<String> = slice_faults(&slice).iter().map(ToString::to_string).collect();
+        let texts: Vec<String> = endpoint_faults(&slice).iter().map(ToString::to_string).collect();
         assert_eq!(
             texts,
             [

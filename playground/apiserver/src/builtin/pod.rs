@@ -3,8 +3,9 @@
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::rules::{fill, items, keep_status};
-use super::{pod_defaults, pod_rules};
+use super::rules::{fill, items, items_mut, keep_status, text};
+use super::{pod_changes, pod_defaults, pod_rules};
+use crate::field_error::FieldError;
 use crate::resource::{GenerationRule, SelectableField, Strategy};
 
 const fn selectable(label: &'static str, pointer: &'static str) -> SelectableField {
@@ -36,19 +37,50 @@ pub(super) fn strategy() -> Strategy {
             keep_status(new, old);
             admit(&mut new["spec"]);
         },
-        validate_create: |pod| pod_rules::pod_spec(&pod["spec"], "spec"),
-        validate_update: |new, old| {
-            let mut faults = pod_rules::update(new, old);
-            if new["spec"] != old["spec"] {
-                faults.extend(pod_rules::pod_spec(&new["spec"], "spec"));
+        prepare_status_update: keep_of_status,
+        validate_create: |pod| {
+            let spec = &pod["spec"];
+            let mut faults = pod_rules::pod_spec(spec, "spec");
+            let gated = items(spec, "schedulingGates", "").next().is_some();
+            if gated && !text(spec, "nodeName").is_empty() {
+                let detail = "cannot be set until all schedulingGates have been cleared";
+                faults.push(FieldError::forbidden("spec.nodeName", detail));
             }
             faults
+        },
+        validate_update: pod_changes::faults,
+        validate_status_update: |new, old| {
+            let class = |pod: &Value| text(&pod["status"], "qosClass").to_owned();
+            let fault = || FieldError::invalid("status.qosClass", class(new), "field is immutable");
+            (class(new) != class(old)).then(fault).into_iter().collect()
         },
         generation: GenerationRule::Spec,
         selectable_fields: &SELECTABLE_FIELDS,
         status_keeps: &["ownerReferences"],
         graceful_delete: true,
         ..Strategy::default()
+    }
+}
+
+/// What a report that leaves it out does not take away: the class that the pod was given, and which generation was seen.
+fn keep_of_status(new: &mut Value, old: &Value) {
+    if !new["status"].is_object() {
+        new["status"] = json!({});
+    }
+    let said = |value: &Value| !value.is_null() && *value != "" && *value != 0;
+    for field in ["qosClass", "observedGeneration"] {
+        let before = &old["status"][field];
+        if !said(&new["status"][field]) && said(before) {
+            new["status"][field] = before.clone();
+        }
+    }
+    let mut seen: Vec<&Value> = items(&old["status"], "conditions", "").map(|(_, item)| item).collect();
+    for condition in items_mut(&mut new["status"], "conditions") {
+        let Some(at) = seen.iter().position(|before| before["type"] == condition["type"]) else { continue };
+        let before = &seen.remove(at)["observedGeneration"];
+        if !said(&condition["observedGeneration"]) && said(before) {
+            condition["observedGeneration"] = before.clone();
+        }
     }
 }
 

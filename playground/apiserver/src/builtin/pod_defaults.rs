@@ -35,11 +35,26 @@ pub(super) fn pod_spec(spec: &mut Value) {
 
 /// Defaults of a pod beyond those of a template.
 pub(super) fn pod(pod: &mut Value) {
+    list_addresses(&mut pod["status"]);
     let Some(spec) = pod.get_mut("spec") else { return };
     pod_spec(spec);
+    if spec["terminationGracePeriodSeconds"].as_i64().is_some_and(|seconds| seconds < 0) {
+        spec["terminationGracePeriodSeconds"] = json!(1);
+    }
     fill(spec, "enableServiceLinks", true);
     for list in ["initContainers", "containers"] {
         items_mut(spec, list).for_each(request_what_is_limited);
+    }
+}
+
+/// The one address of older clients is the first of the list, and wins over it.
+fn list_addresses(status: &mut Value) {
+    let one = text(status, "podIP").to_owned();
+    let first = status["podIPs"][0]["ip"].as_str().unwrap_or_default().to_owned();
+    if !one.is_empty() && one != first {
+        status["podIPs"] = json!([{"ip": one}]);
+    } else if one.is_empty() && !first.is_empty() {
+        status["podIP"] = json!(first);
     }
 }
 
@@ -50,9 +65,10 @@ fn container(container: &mut Value) {
     }
 }
 
-/// Whether an image has the tag `latest`, or neither tag nor digest.
+/// Whether an image has the tag `latest`, or neither tag nor digest. What is no name of an image has none of them.
 fn is_latest(image: &str) -> bool {
-    if image.contains('@') {
+    let named = |c: char| c.is_ascii_alphanumeric() || "._-/:".contains(c);
+    if !image.starts_with(|c: char| c.is_ascii_alphanumeric()) || !image.chars().all(named) {
         return false;
     }
     let name = image.rsplit('/').next().unwrap_or(image);

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::container_rules;
 use super::rules::{items, label_faults, one_of, text};
+use super::tolerations;
 use crate::field_error::FieldError;
 use crate::names;
 
@@ -53,6 +54,7 @@ pub(super) fn pod_spec(spec: &Value, path: &str) -> Vec<FieldError> {
         let detail = "must be between 1 and 2147483647, inclusive";
         faults.push(FieldError::invalid(format!("{path}.activeDeadlineSeconds"), seconds, detail));
     }
+    faults.extend(tolerations::faults(spec, path));
     faults
 }
 
@@ -82,48 +84,4 @@ fn volumes<'a>(spec: &'a Value, path: &str) -> (BTreeSet<&'a str>, Vec<FieldErro
         }));
     }
     (seen, faults)
-}
-
-/// What is wrong with a change of a pod: almost everything of its spec stays as it was.
-pub(super) fn update(new: &Value, old: &Value) -> Vec<FieldError> {
-    let count = |pod: &Value, list: &str| pod["spec"][list].as_array().map_or(0, Vec::len);
-    for list in ["containers", "initContainers"] {
-        if count(new, list) != count(old, list) {
-            let noun = if list == "containers" { "containers" } else { "init containers" };
-            let detail = format!("pod updates may not add or remove {noun}");
-            return vec![FieldError::forbidden(format!("spec.{list}"), detail)];
-        }
-    }
-    if fixed_part(new) == fixed_part(old) && tolerations_only_grew(new, old) {
-        return Vec::new();
-    }
-    let detail = "pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)";
-    vec![FieldError::forbidden("spec", detail)]
-}
-
-/// The spec without what may change.
-fn fixed_part(pod: &Value) -> Value {
-    let mut spec = pod["spec"].clone();
-    for list in ["containers", "initContainers"] {
-        for container in spec.get_mut(list).and_then(Value::as_array_mut).into_iter().flatten() {
-            if let Value::Object(fields) = container {
-                fields.remove("image");
-                // The resize subresource changes these; through the main path they are compared as a whole.
-                fields.remove("resizePolicy");
-            }
-        }
-    }
-    if let Value::Object(fields) = &mut spec {
-        for field in ["activeDeadlineSeconds", "tolerations", "ephemeralContainers", "schedulingGates"] {
-            fields.remove(field);
-        }
-    }
-    spec
-}
-
-fn tolerations_only_grew(new: &Value, old: &Value) -> bool {
-    let empty = Vec::new();
-    let now = new["spec"]["tolerations"].as_array().unwrap_or(&empty);
-    let before = old["spec"]["tolerations"].as_array().unwrap_or(&empty);
-    before.iter().all(|toleration| now.contains(toleration))
 }

@@ -8,7 +8,7 @@ use super::rules::{
 };
 use super::{pod_defaults, pod_rules};
 use crate::field_error::FieldError;
-use crate::resource::{GenerationRule, Strategy};
+use crate::resource::{GenerationRule, NameRule, Strategy};
 
 /// What all of them have in common: a spec with a generation, and a status that only `/status` changes.
 fn workload() -> Strategy {
@@ -104,6 +104,7 @@ pub(super) fn stateful_set() -> Strategy {
         },
         validate_create: selector_and_template_faults,
         validate_update: selector_kept_faults,
+        name_rule: NameRule::DnsLabel,
         ..workload()
     }
 }

@@ -80,7 +80,10 @@ pub fn fields_of(value: &Value, schema: Option<&Schema>) -> FieldSet {
             .strip_prefix("f:")
             .is_some_and(|name| schema.is_some_and(|node| node.properties.contains_key(name)));
         below_set.member |= !named || part.as_object().is_some_and(Map::is_empty);
-        set.children.insert(step, below_set);
+        // A list without items says nothing that could be owned.
+        if !below_set.is_empty() {
+            set.children.insert(step, below_set);
+        }
     }
     set
 }
@@ -195,7 +198,7 @@ fn merged_items(kind: Kind, live: &[Value], wanted: &[Value], schema: Option<&Sc
     Value::Array(out)
 }
 
-/// The value without these fields; a place that is emptied by that goes too.
+/// The value without these fields. A field that is emptied by that is `null`: whoever owns it still does.
 pub fn removed(value: &Value, doomed: &FieldSet, schema: Option<&Schema>) -> Option<Value> {
     let kind = kind_of(value, schema);
     if doomed.children.is_empty() || kind == Kind::Whole {
@@ -204,7 +207,10 @@ pub fn removed(value: &Value, doomed: &FieldSet, schema: Option<&Schema>) -> Opt
     let kept = parts(value, schema).into_iter().filter_map(|(step, part)| {
         let left = match doomed.children.get(&step) {
             Some(doomed) if doomed.member => None,
-            Some(doomed) => removed(part, doomed, below(schema, &step)),
+            Some(doomed) => {
+                let left = removed(part, doomed, below(schema, &step));
+                left.or_else(|| value.is_object().then_some(Value::Null))
+            }
             None => Some(part.clone()),
         };
         left.map(|left| (step, left))
@@ -258,6 +264,40 @@ fn type_fault(value: &Value, node: &Schema) -> Option<String> {
     })
 }
 
+/// The first item that cannot be told apart from others, and why.
+fn step_fault(kind: Kind, value: &Value, node: &Schema) -> Option<(usize, String)> {
+    let keys = &node.list_map_keys;
+    let defaulted = |key: &String| {
+        node.items.as_ref().and_then(|item| item.properties.get(key)).is_some_and(|key| key.default.is_some())
+    };
+    let fault = |item: &Value| match (kind, item) {
+        (Kind::Items, Value::Null) => {
+            Some("associative list with keys may not have a null element".to_owned())
+        }
+        (Kind::Items, Value::Object(fields)) => {
+            let known = keys.iter().any(|key| fields.contains_key(key) || defaulted(key));
+            let quoted: Vec<String> = keys.iter().map(|key| format!("{key:?}")).collect();
+            let fault = format!(
+                "associative list with keys has an element that omits all key fields [{}] (and doesn't have default values for any key fields)",
+                quoted.join(" ")
+            );
+            (!known).then_some(fault)
+        }
+        (Kind::Items, _) => Some("associative list with keys may not have non-map elements".to_owned()),
+        (Kind::Set, Value::Null) => {
+            Some("associative list without keys has an element that's an explicit null".to_owned())
+        }
+        (Kind::Set, Value::Object(_)) => {
+            Some("associative list without keys has an element that's a map type".to_owned())
+        }
+        (Kind::Set, Value::Array(_)) => {
+            Some("not supported: associative list with lists as elements".to_owned())
+        }
+        _ => None,
+    };
+    value.as_array()?.iter().enumerate().find_map(|(index, item)| Some((index, fault(item)?)))
+}
+
 /// What is wrong with a wanted object's shape: fields that the schema does not know, items that stand twice.
 pub fn shape_faults(value: &Value, schema: Option<&Schema>, path: &str, faults: &mut Vec<String>) {
     let Some(node) = schema else { return };
@@ -266,6 +306,10 @@ pub fn shape_faults(value: &Value, schema: Option<&Schema>, path: &str, faults: 
         return;
     }
     let kind = kind_of(value, schema);
+    if let Some((index, fault)) = step_fault(kind, value, node) {
+        faults.push(format!("{path}: element {index}: {fault}"));
+        return;
+    }
     if kind == Kind::Items || kind == Kind::Set {
         let mut steps: Vec<String> = parts(value, schema).into_iter().map(|(step, _)| step).collect();
         steps.sort();

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::status::ApiError;
+use crate::{options::UnknownFields, status::ApiError};
 
 const OPERATIONS_MAX: usize = 10_000;
 
@@ -10,11 +10,18 @@ const OPERATIONS_MAX: usize = 10_000;
 ///
 /// # Errors
 /// 400 if the patch is none, 413 if it is too long, 422 if it does not fit the object.
-pub fn apply(old: &Value, patch: &Value) -> Result<Value, ApiError> {
+pub fn apply(old: &Value, patch: &Value, unknown: UnknownFields) -> Result<Value, ApiError> {
     let Some(operations) = patch.as_array() else {
         let found = crate::schema::type_name(patch);
+        // Whoever wants to hear of unknown fields has the patch read once more, by another reader.
+        let (before, wanted) = match unknown {
+            UnknownFields::Ignore => ("", "jsonpatch.Patch"),
+            UnknownFields::Warn | UnknownFields::Refuse => {
+                ("error decoding patch: ", "[]handlers.jsonPatchOp")
+            }
+        };
         return Err(ApiError::bad_request(format!(
-            "error decoding patch: json: cannot unmarshal {found} into Go value of type []handlers.jsonPatchOp"
+            "{before}json: cannot unmarshal {found} into Go value of type {wanted}"
         )));
     };
     if operations.len() > OPERATIONS_MAX {
@@ -158,7 +165,7 @@ mod tests {
         #[test]
         fn the_difference_of_two_objects_turns_one_into_the_other(old in object(), new in object()) {
             let difference = serde_json::to_value(json_patch::diff(&old, &new)).unwrap();
-            prop_assert_eq!(apply(&old, &difference).unwrap(), new);
+            prop_assert_eq!(apply(&old, &difference, UnknownFields::Warn).unwrap(), new);
         }
 
         #[test]
@@ -177,6 +184,6 @@ mod tests {
     fn an_operation_that_fails_leaves_nothing_done() {
         let patch =
             json!([{"op": "add", "path": "/a", "value": 1}, {"op": "test", "path": "/a", "value": 2}]);
-        assert_eq!(apply(&json!({}), &patch).unwrap_err().code, 422);
+        assert_eq!(apply(&json!({}), &patch, UnknownFields::Warn).unwrap_err().code, 422);
     }
 }

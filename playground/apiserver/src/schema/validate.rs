@@ -72,6 +72,9 @@ fn check_type(schema: &Schema, value: &Value, path: &str, faults: &mut Vec<Field
     } else if !fits {
         let detail = format!("{} must be of type {wanted}: {found:?}", in_body(path));
         faults.push(FieldError::type_invalid(path, found, detail));
+        if schema.kind == Some(Type::Integer) && found == "number" {
+            faults.push(unfit(path, ""));
+        }
     }
     fits
 }
@@ -155,7 +158,9 @@ fn check_number(schema: &Schema, number: &serde_json::Number, path: &str, faults
 
 /// A number that its format has no room for; the checker does not say which field it blames, only where it is.
 fn unfit(path: &str, format: &str) -> FieldError {
-    let detail = format!("Checked value must be of type integer with format {format} in {path}");
+    let format =
+        if format.is_empty() { "(default format)".to_owned() } else { format!("with format {format}") };
+    let detail = format!("Checked value must be of type integer {format} in {path}");
     FieldError::invalid("<nil>", "", detail)
 }
 

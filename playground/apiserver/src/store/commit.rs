@@ -84,6 +84,27 @@ impl Store {
         kept
     }
 
+    /// Tells watches that an object is about to be deleted. Of the deletion's two writes only the second is on record.
+    pub(super) fn note_marked(
+        &mut self,
+        resource: &Resource,
+        object: &mut Value,
+        before: &Arc<Stored>,
+    ) -> Arc<Stored> {
+        self.version += 1;
+        let version = self.version;
+        metadata::map_mut(object).insert("resourceVersion".to_owned(), json!(version.to_string()));
+        let marked = Arc::new(Stored::new(resource, object, version));
+        let event = Event {
+            version,
+            kind: EventKind::Modified,
+            object: Arc::clone(&marked),
+            before: Some(Arc::clone(before)),
+        };
+        self.enter(resource, event);
+        marked
+    }
+
     /// Deletes an object; gives its last state.
     pub(super) fn commit_deletion(
         &mut self,

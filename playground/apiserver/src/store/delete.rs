@@ -157,6 +157,11 @@ impl Store {
                 Some(Arc::clone(kept)),
             )));
         }
+        if matches!(graceful, Graceful::Begun { .. }) {
+            // A grace of no seconds is noted before it is over.
+            let marked = self.note_marked(resource, &mut object, kept);
+            return Deleted::Gone(Shown::Kept(self.commit_deletion(call, author, resource, &marked, object)));
+        }
         Deleted::Gone(Shown::Kept(self.commit_deletion(call, author, resource, kept, object)))
     }
 }

@@ -28,13 +28,13 @@ impl Store {
             .map_err(|error| if call.resource.custom { error } else { ApiError::unknown_patch_type() })?
             .to_owned();
         let options = WriteOptions::parse(&call.request.query, "PatchOptions", form == APPLY)?;
-        let patch = patch_body(call, &form)?;
+        let patch = patch_body(call, &form, options.unknown_fields)?;
         if form == APPLY {
             return self.apply(call, &options, &patch);
         }
         let author = Author::of(call, Verb::Patch, &options.field_manager);
         let shown = self.update(call, &options, &author, &mut |call, old| {
-            let mut object = patched(&form, old, &patch, &call.resource)?;
+            let mut object = patched(&form, old, &patch, &call.resource, options.unknown_fields)?;
             if form == STRATEGIC {
                 strategic::check_types(&object, &patch, &call.resource.schema)?;
             }
@@ -71,9 +71,9 @@ impl Store {
                 return Err(ApiError::not_found(call.resource.group_resource(), &target.name));
             }
             let mut object = fields::apply(author.write(call), &Value::Null, wanted, options.force)?;
+            check_no_uid(call, wanted)?;
             fit_namespace(call, &mut object)?;
             check_name(call, wanted)?;
-            check_no_uid(call, wanted)?;
             body::shaped(call, &mut object, options.unknown_fields, Source::Body)?;
             let shown = self.create(call, object, options, &author)?;
             return Ok(Answer::object(201, &shown, &call.resource, call.form, call.now));
@@ -122,11 +122,12 @@ fn check_no_uid(call: &Call<'_>, wanted: &Value) -> Result<(), ApiError> {
     Err(ApiError::conflict(call.resource.group_resource(), &call.target.name, &why))
 }
 
-fn patch_body(call: &mut Call<'_>, form: &str) -> Result<Value, ApiError> {
+fn patch_body(call: &mut Call<'_>, form: &str, unknown: UnknownFields) -> Result<Value, ApiError> {
     let parsed = body::parse(&call.request.body, form == APPLY).map_err(|why| {
         ApiError::bad_request(match form {
             APPLY => format!("error decoding YAML: {why}"),
             STRATEGIC => why,
+            _ if unknown == UnknownFields::Ignore => why,
             _ => format!("error decoding patch: {why}"),
         })
     })?;
@@ -134,9 +135,15 @@ fn patch_body(call: &mut Call<'_>, form: &str) -> Result<Value, ApiError> {
     Ok(parsed.value)
 }
 
-fn patched(form: &str, old: &Value, patch: &Value, resource: &Resource) -> Result<Value, ApiError> {
+fn patched(
+    form: &str,
+    old: &Value,
+    patch: &Value,
+    resource: &Resource,
+    unknown: UnknownFields,
+) -> Result<Value, ApiError> {
     match form {
-        JSON => json_patch::apply(old, patch),
+        JSON => json_patch::apply(old, patch, unknown),
         STRATEGIC => strategic::apply(old, patch, &resource.schema),
         _ => merge::apply(old, patch),
     }

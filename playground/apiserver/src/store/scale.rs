@@ -137,8 +137,11 @@ fn patched(call: &Call<'_>, current: &Value) -> Result<(Value, WriteOptions), Ap
     let patch: Value = serde_json::from_slice(&call.request.body)
         .map_err(|error| ApiError::bad_request(format!("error decoding patch: {error}")))?;
     // A Scale has no lists that merge, so a strategic patch of it is a merge patch.
-    let wanted =
-        if form == forms[0] { json_patch::apply(current, &patch)? } else { merge::apply(current, &patch)? };
+    let wanted = if form == forms[0] {
+        json_patch::apply(current, &patch, options.unknown_fields)?
+    } else {
+        merge::apply(current, &patch)?
+    };
     Ok((wanted, options))
 }
 
@@ -159,12 +162,8 @@ fn wanted_replicas(call: &Call<'_>, wanted: &Value) -> Result<i64, ApiError> {
             ))
         })?,
     };
-    if replicas < 0 && call.resource.custom {
-        let why = "should be a non-negative integer";
-        let fault = FieldError::invalid(".spec.replicas", replicas, why);
-        return Err(ApiError::invalid(call.resource.group_kind(), name, &[fault]));
-    }
-    if replicas < 0 {
+    // Of a custom object the whole is looked at, with the number in it.
+    if replicas < 0 && !call.resource.custom {
         let fault = FieldError::invalid("spec.replicas", replicas, "must be greater than or equal to 0");
         let of = GroupResource { group: "autoscaling", resource: "Scale" };
         return Err(ApiError::invalid(of, name, &[fault]));

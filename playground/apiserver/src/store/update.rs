@@ -36,14 +36,14 @@ impl Store {
             let whole = target.subresource.is_empty();
             return if whole && call.resource.strategy.create_on_update {
                 // What is not there has no uid: a client that means a certain object does not get another one.
-                check_uid_precondition(call, &object, &Value::Null)?;
+                check_uid_precondition(call, &object, &Value::Null, options.dry_run)?;
                 let shown = self.create(call, object, &options, &author)?;
                 Ok(Answer::object(201, &shown, &call.resource, call.form, call.now))
             } else {
                 Err(ApiError::not_found(call.resource.group_resource(), &target.name))
             };
         };
-        check_uid_precondition(call, &object, &kept.value(&call.resource))?;
+        check_uid_precondition(call, &object, &kept.value(&call.resource), options.dry_run)?;
         let mut object = Some(object);
         let shown =
             self.update(call, &options, &author, &mut |_, _| Ok(object.take().unwrap_or_default()))?;
@@ -70,11 +70,11 @@ impl Store {
         if author.verb != Verb::Apply {
             fields::note_update(author.write(call), &old, &mut object);
         }
-        if call.target.subresource != "status" {
+        if call.target.subresource == "status" {
+            (resource.strategy.prepare_status_update)(&mut object, &old);
+        } else {
             (resource.strategy.prepare_update)(&mut object, &old, call.now);
-        }
-        // A status may bring annotations along, as a Deployment's revision: they count only where the whole object is written.
-        if call.target.subresource != "status" {
+            // A status may bring annotations along, as a Deployment's revision: they count only where the whole object is written.
             count_generation(&resource, &mut object, &old);
         }
         let mut faults = faults(&resource, &call.target.subresource, &object, &old);
@@ -117,18 +117,39 @@ pub(super) fn check_name(call: &Call<'_>, object: &Value) -> Result<(), ApiError
     }))
 }
 
-fn check_uid_precondition(call: &Call<'_>, object: &Value, old: &Value) -> Result<(), ApiError> {
+fn check_uid_precondition(
+    call: &Call<'_>,
+    object: &Value,
+    old: &Value,
+    dry_run: bool,
+) -> Result<(), ApiError> {
     let (wanted, found) = (metadata::text(object, "uid"), metadata::text(old, "uid"));
     if wanted.is_empty() || wanted == found {
         return Ok(());
     }
     let target = &call.target;
+    // Where nothing is written in the end, the real server leaves out where its storage begins.
+    let root = if dry_run { "" } else { "/registry" };
     let why = format!(
-        "StorageError: invalid object, Code: 4, Key: /registry/{}/{}, ResourceVersion: 0, AdditionalErrorMsg: Precondition failed: UID in precondition: {wanted}, UID in object meta: {found}",
-        target.plural,
+        "StorageError: invalid object, Code: 4, Key: {root}/{}/{}, ResourceVersion: 0, AdditionalErrorMsg: Precondition failed: UID in precondition: {wanted}, UID in object meta: {found}",
+        storage_prefix(&call.resource),
         crate::collection::key(&target.namespace, &target.name),
     );
     Err(ApiError::conflict(call.resource.group_resource(), &target.name, &why))
+}
+
+/// Where the real server keeps the objects of a resource; some names are older than the API.
+fn storage_prefix(resource: &Resource) -> String {
+    match (resource.group.as_str(), resource.plural.as_str()) {
+        (group, plural) if resource.custom => format!("{group}/{plural}"),
+        ("apiextensions.k8s.io", plural) => format!("apiextensions.k8s.io/{plural}"),
+        ("", "endpoints") => "services/endpoints".to_owned(),
+        ("", "nodes") => "minions".to_owned(),
+        ("", "replicationcontrollers") => "controllers".to_owned(),
+        ("", "services") => "services/specs".to_owned(),
+        ("networking.k8s.io", "ingresses") => "ingress".to_owned(),
+        (_, plural) => plural.to_owned(),
+    }
 }
 
 /// The resourceVersion in the object is a precondition; without one, kinds that allow it are overwritten.

@@ -41,6 +41,11 @@ impl TableColumn {
     }
 }
 
+/// Whether these are the columns of a built-in kind for which nobody thought of any.
+pub(super) fn are_plain(resource: &Resource, columns: &[TableColumn]) -> bool {
+    !resource.custom && columns.get(1).is_some_and(|column| column.name == "Created At")
+}
+
 /// The columns of a resource, in order.
 pub(super) fn of(resource: &Resource) -> Vec<TableColumn> {
     if !resource.custom {

@@ -122,7 +122,16 @@ fn tidy_fields(fields: &mut Map<String, Value>, memory: &mut Memory) {
 fn tidy_text(text: &str, memory: &Memory) -> String {
     let text = replace_times(text);
     let text = memory.told(&text);
+    let text = replace_unseen_version(&text);
     replace_suffixes(&text)
+}
+
+/// A precondition's refusal may tell a version that no answer has shown, as that of a pod that was deleted among others.
+fn replace_unseen_version(text: &str) -> String {
+    const BEFORE: &str = "does not match the ResourceVersion in record (";
+    let Some((start, rest)) = text.split_once(BEFORE) else { return text.to_owned() };
+    let rest = rest.trim_start_matches(|c: char| c.is_ascii_digit());
+    format!("{start}{BEFORE}{}{rest}", if rest.starts_with(')') { "unseen" } else { "" })
 }
 
 /// Times of this century's later years are the servers' own; those in requests are older.
