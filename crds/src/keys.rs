@@ -30,12 +30,21 @@ pub const APPROVAL: &str = "verdigris.dev/approval";
 /// Annotation on ReplicaSets: since when it has been out of use after having been promoted. It goes when the ReplicaSet
 /// is scaled to zero, so whoever carries it is warm: going back to it needs no second approval.
 pub const FORMERLY_STABLE: &str = "verdigris.dev/formerly-stable";
+/// Annotation on ReplicaSets: since when it has been out of use after having been promoted, kept when it is scaled to
+/// zero. Going back to it needs no second approval while it is inside the rollback window.
+pub const ONCE_STABLE: &str = "verdigris.dev/once-stable";
+/// Annotation on Rollouts: when the preview Service is pointed at a new version. `whenReady` waits for its pods; without
+/// it, at once.
+pub const PREVIEW_SWITCH: &str = "verdigris.dev/preview-switch";
 
 /// Condition of ours: fields of the spec that this version does not honour yet.
 pub const NOT_HONOURED: &str = "verdigris.dev/NotHonoured";
 /// Condition of ours: False from the moment the active Service was switched until its endpoints show it, then True;
 /// Unknown where they could not be read or did not follow in time and a timer decided.
 pub const TRAFFIC_SWITCHED: &str = "verdigris.dev/TrafficSwitched";
+/// Condition of ours: how far the new version has come at best, and (`lastUpdateTime`) since when no farther. The
+/// progress deadline is measured from there. Absent while nothing is measured.
+pub const PROGRESS: &str = "verdigris.dev/Progress";
 /// Condition of ours: what became of the last approval; reason `Approved`, `Spent`, `Withdrawn` or `Refused`.
 pub const APPROVAL_CONDITION: &str = "verdigris.dev/Approval";
 /// Condition of ours: the active Service selects something else than recorded, and it is left alone for a reason.

@@ -11,7 +11,7 @@ pub mod rollout;
 pub mod status;
 
 pub use blue_green::{BlueGreenStrategy, IntOrPercent};
-pub use rollout::{Rollout, RolloutSpec, RolloutStrategy, Selector, SelectorExpression};
+pub use rollout::{RollbackWindow, Rollout, RolloutSpec, RolloutStrategy, Selector, SelectorExpression};
 pub use status::{BlueGreenStatus, Condition, PauseCondition, RolloutDuration, RolloutStatus};
 
 /// Fields that a struct does not type, kept as they came.

@@ -72,10 +72,23 @@ pub struct RolloutSpec {
     pub restart_at: Option<Time>,
     /// Going back within so many revisions skips pauses and analysis: `{revisions: N}`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub rollback_window: Option<Value>,
+    pub rollback_window: Option<RollbackWindow>,
     /// How many finished AnalysisRuns and Experiments to keep.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub analysis: Option<Value>,
+    /// Fields that this version of Verdigris does not know.
+    #[serde(flatten)]
+    #[schemars(skip)]
+    pub other: Other,
+}
+
+/// How far back a version may be that needs no second approval.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RollbackWindow {
+    /// How many revisions back the window reaches.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revisions: Option<i32>,
     /// Fields that this version of Verdigris does not know.
     #[serde(flatten)]
     #[schemars(skip)]

@@ -123,7 +123,7 @@ fn spec() -> BoxedStrategy<Value> {
         ("progressDeadlineSeconds", count()),
         ("progressDeadlineAbort", yes_no()),
         ("restartAt", time()),
-        ("rollbackWindow", raw()),
+        ("rollbackWindow", object(vec![("revisions", count())])),
         ("analysis", raw()),
     ])
 }

@@ -82,6 +82,17 @@ impl Approval {
     }
 }
 
+/// How the condition's message ends while an approved version grows from its preview size to its full size.
+pub(crate) const GROWS: &str = ": it grows to its full size first";
+
+/// The approval in words that the condition keeps for this version at this revision, if that was neither spent nor
+/// withdrawn. What the stock client wrote is gone by then.
+pub(crate) fn recorded(condition: &Condition, hash: &str, revision: u64) -> Option<String> {
+    let text = condition.message.strip_suffix(GROWS)?;
+    let is_meant = text.starts_with(&format!("Approval of {hash} (revision {revision}) "));
+    (condition.reason == "Approved" && is_meant).then(|| text.to_owned())
+}
+
 /// What the annotation says about one version at one revision.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Standing {

@@ -5,6 +5,8 @@
 //! | what users ask for, and whether the new version may be promoted now | [`promotion`] |
 //! | what each Service is to select, and whether a selector drifted | [`services`] |
 //! | whether traffic has really left the old version | [`drain`] |
+//! | how large the new version is to be before it is promoted | [`preview_size`] |
+//! | whether going back to a version needs a gate | [`rollback`] |
 //! | how large each ReplicaSet is to be, and its annotations | [`scale`] |
 //! | which old ReplicaSets are of no use any more | [`history`] |
 //! | what all of this means for the status | [`crate::status`] |
@@ -15,7 +17,9 @@
 pub(crate) mod drain;
 pub(crate) mod history;
 pub(crate) mod plan;
+pub(crate) mod preview_size;
 pub(crate) mod promotion;
+pub(crate) mod rollback;
 pub(crate) mod scale;
 pub(crate) mod services;
 

@@ -7,7 +7,7 @@
 //! | --- | --- |
 //! | R1 | the active Service is moved only to a ReplicaSet that is fully available; except back to the recorded one, or by an abort to a stable one with ready pods, no fewer than the one now selected |
 //! | R2 | what the active Service selects, or did within the proven drain time, never goes below what is desired |
-//! | R3 | a manual gate is passed only with an unspent approval for that hash and revision; except by the initial deploy, a full promotion, or back to a formerly stable version that is warm |
+//! | R3 | a manual gate is passed only with an unspent approval for that hash and revision; except by the initial deploy, a full promotion, or back to a formerly stable version that is warm or inside the rollback window |
 //! | R4 | nothing grows but the current ReplicaSet, the stable one, and what a live Service selects |
 //! | R5 | never two ReplicaSets for one template |
 //! | R6 | writes go only to objects that we own, or that this Rollout names |
@@ -241,7 +241,8 @@ impl<'a> World<'a> {
             seen.replicas_wanted > 0
                 && (seen.formerly_stable() || names_as_left(&self.seen, hash, "Switching"))
         });
-        ensure(initial || full || cleared || warm || self.is_approved(hash), Rule::R3, || {
+        let known = warm || self.is_within_window(hash);
+        ensure(initial || full || cleared || known || self.is_approved(hash), Rule::R3, || {
             format!("{what}: nobody approved that version at its revision")
         })
     }
@@ -252,9 +253,26 @@ impl<'a> World<'a> {
             .and_then(|annotations| annotations.get(keys::APPROVAL))
             .and_then(|text| Approval::parse(text).ok());
         let revision = self.with_hash(hash).map_or(0, ReplicaSetSeen::revision);
-        approval.is_some_and(|approval| {
-            approval.is_for(hash, revision) && !approval.is_over(self.condition(keys::APPROVAL_CONDITION))
-        })
+        let condition = self.condition(keys::APPROVAL_CONDITION);
+        // While an approved version grows from its preview size, the condition is what is left of the approval.
+        let noted = format!("Approval of {hash} (revision {revision}) ");
+        condition.is_some_and(|it| it.reason == "Approved" && it.message.starts_with(&noted))
+            || approval.is_some_and(|it| it.is_for(hash, revision) && !it.is_over(condition))
+    }
+
+    /// Whether it was promoted once, and so few versions came between it and the stable one that the window reaches it.
+    fn is_within_window(&self, hash: &str) -> bool {
+        let revisions = self.observed.rollout.spec.rollback_window.as_ref().and_then(|it| it.revisions);
+        let active = self.observed.service(&self.active_service).and_then(|service| service.hash());
+        let stable = self.seen.stable_rs.as_deref().or(self.recorded()).or(active);
+        let stable = stable.and_then(|stable| self.observed.owned_with_hash(stable));
+        let (Some(seen), Some(stable)) = (self.observed.owned_with_hash(hash), stable) else { return false };
+        let between =
+            self.observed.owned().filter(|it| it.created > seen.created && it.created < stable.created);
+        let between = i32::try_from(between.count()).unwrap_or(i32::MAX);
+        let promoted =
+            seen.once_stable() || seen.formerly_stable() || names_as_left(&self.seen, hash, "Switching");
+        promoted && seen.created < stable.created && between < revisions.unwrap_or(0)
     }
 
     /// R2: going to `replicas` pods, or away altogether.

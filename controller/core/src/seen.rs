@@ -47,6 +47,12 @@ impl ReplicaSetSeen {
         self.annotations.contains_key(keys::FORMERLY_STABLE)
     }
 
+    /// Whether it was promoted once and scaled to zero since.
+    #[must_use]
+    pub fn once_stable(&self) -> bool {
+        self.annotations.contains_key(keys::ONCE_STABLE)
+    }
+
     /// Whether its status speaks of its latest spec.
     #[must_use]
     pub fn status_is_current(&self) -> bool {

@@ -2,6 +2,7 @@
 
 pub(crate) mod conditions;
 pub(crate) mod counts;
+pub(crate) mod deadline;
 pub(crate) mod duration;
 pub(crate) mod not_honoured;
 pub(crate) mod phase;
@@ -12,9 +13,10 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use serde_json::json;
 use verdigris_crds::{PauseCondition, RolloutStatus, keys};
 
+use crate::approval;
 use crate::blue_green::drain::Traffic;
 use crate::blue_green::plan::{Draft, Pass, normal, warning};
-use crate::blue_green::promotion::{Gate, PAUSE, Promotion, Steering, other_pauses};
+use crate::blue_green::promotion::{self, Gate, PAUSE, Promotion, Steering, other_pauses};
 use crate::blue_green::services::Services;
 use crate::decision::Event;
 use conditions::Conditions;
@@ -35,7 +37,7 @@ pub(crate) fn next(
     events.extend(draft.preview_events.iter().cloned());
 
     let mut conditions = Conditions::of(pass.seen);
-    let due = progress::conclude(pass, steering, &mut status, &mut conditions, &mut events);
+    let due = progress::conclude(pass, steering, promotion, &mut status, &mut conditions, &mut events);
     events.extend(draft.scale_events.iter().cloned());
     events.extend(draft.active_events.iter().cloned());
     events.extend(completed(pass, promotion, &status));
@@ -70,9 +72,7 @@ fn carried(pass: &Pass<'_>, steering: &Steering, promotion: &Promotion) -> Rollo
     status.observed_generation =
         Some(pass.observed.rollout.metadata.generation.unwrap_or_default().to_string());
     let mut blue_green = status.blue_green.take().unwrap_or_default();
-    if settled {
-        blue_green.scale_up_preview_check_point = None;
-    }
+    blue_green.scale_up_preview_check_point = promotion.checkpoint.then_some(true);
     if pass.transition {
         blue_green.other.remove("prePromotionAnalysisRunStatus");
         blue_green.other.remove("postPromotionAnalysisRunStatus");
@@ -89,8 +89,13 @@ fn pauses(pass: &Pass<'_>, steering: &Steering, promotion: &Promotion, status: &
         || steering.promote_full
         || promotion.reason.is_some()
         || promotion.stable_hash.as_deref() == Some(pass.hash.as_str());
-    let waits = !is_over && pass.is_saturated() && !pass.halted();
+    let waits = !is_over && promotion::is_ready(pass, steering) && !pass.halted();
     let approved = steering.approved.is_some();
+    let needs_none = match steering.gate {
+        Gate::Open => true,
+        Gate::Manual => promotion.checkpoint && approved,
+        Gate::Seconds(_) => promotion.checkpoint,
+    };
     if is_over {
         status.pause_conditions = None;
         status.controller_pause = None;
@@ -101,8 +106,11 @@ fn pauses(pass: &Pass<'_>, steering: &Steering, promotion: &Promotion, status: &
     if pass.transition {
         status.controller_pause = None;
     }
-    if waits && (steering.gate == Gate::Open || steering.fast_rollback) {
+    if (waits || promotion.checkpoint) && (needs_none || steering.fast_rollback) {
         pauses.retain(|pause| pause.reason != PAUSE);
+        if promotion.checkpoint && pauses.is_empty() {
+            status.controller_pause = None;
+        }
     } else if waits && steering.pause.is_none() && !approved {
         pauses.push(PauseCondition {
             reason: PAUSE.to_owned(),
@@ -168,6 +176,13 @@ fn own_conditions(
         conditions.put(keys::TRAFFIC_SWITCHED, change.status, change.reason, &change.message, stamp);
     }
     let promoted = promotion.reason.is_some();
+    if pass.transition {
+        conditions.remove_if(keys::APPROVAL_CONDITION, |condition| condition.reason == "Approved");
+    }
+    if let Some(text) = steering.approved.as_deref().filter(|_| promotion.checkpoint) {
+        let text = format!("{text}{}", approval::GROWS);
+        conditions.put(keys::APPROVAL_CONDITION, "True", "Approved", &text, stamp);
+    }
     if let Some(text) = steering.approved.as_deref().filter(|_| promoted) {
         conditions.put(keys::APPROVAL_CONDITION, "True", "Spent", &format!("{text}: promoted"), stamp);
     }

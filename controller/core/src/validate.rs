@@ -72,6 +72,8 @@ pub(crate) fn validate(observed: &Observed) -> Result<Valid<'_>, FieldError> {
     let (template, labels) = matching_template(spec, selector)?;
     not_negative("spec.minReadySeconds", spec.min_ready_seconds)?;
     not_negative("spec.revisionHistoryLimit", spec.revision_history_limit)?;
+    let window = spec.rollback_window.as_ref().and_then(|window| window.revisions);
+    not_negative("spec.rollbackWindow.revisions", window)?;
     deadline_after_readiness(spec)?;
     let strategy = only_blue_green(spec)?;
     counts_of(strategy, spec)?;

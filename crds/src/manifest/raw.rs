@@ -15,10 +15,6 @@ pub(super) fn fragments() -> Vec<(&'static str, Value)> {
         ("spec.template", pod_template()),
         ("spec.workloadRef", workload_ref()),
         (
-            "spec.rollbackWindow",
-            object([("revisions", integer("How many revisions back the window reaches."))]),
-        ),
-        (
             "spec.analysis",
             object([
                 (

@@ -24,6 +24,8 @@ pub(crate) struct Traffic {
     pub change: Option<TrafficChange>,
     /// The version that traffic is leaving, as far as is known.
     pub leaving: Option<String>,
+    /// What the active Service selected until this very pass.
+    pub left_now: Option<String>,
 }
 
 /// A new value of the condition.
@@ -36,7 +38,7 @@ pub(crate) struct TrafficChange {
 impl Traffic {
     /// Whether nothing says that this version may still get traffic.
     pub fn has_left(&self, hash: &str) -> bool {
-        self.leaving.as_deref() != Some(hash)
+        self.leaving.as_deref() != Some(hash) && self.left_now.as_deref() != Some(hash)
     }
 }
 
@@ -55,7 +57,7 @@ pub(crate) fn leaving(condition: &Condition) -> Option<&str> {
 
 /// Starts, continues or ends the wait for the proof.
 pub(crate) fn traffic(pass: &Pass<'_>, services: &Services, draft: &mut Draft) -> Traffic {
-    let name = &pass.active.name;
+    let (name, left_now) = (&pass.active.name, services.moved_from.clone());
     let to = services.recorded_active.as_deref().unwrap_or_default();
     if let Some(from) = &services.switched_from {
         let reason = if services.switched_back { "SwitchingBack" } else { "Switching" };
@@ -65,26 +67,27 @@ pub(crate) fn traffic(pass: &Pass<'_>, services: &Services, draft: &mut Draft) -
         return Traffic {
             change: Some(TrafficChange { status: "False", reason, message }),
             leaving: Some(from.clone()),
+            left_now,
         };
     }
     let condition =
         pass.seen.conditions.iter().flatten().find(|condition| condition.type_ == keys::TRAFFIC_SWITCHED);
     let Some((condition, from)) = condition.and_then(|condition| Some((condition, leaving(condition)?)))
     else {
-        return Traffic { change: None, leaving: None };
+        return Traffic { change: None, leaving: None, left_now };
     };
     if is_shown(pass, to, draft) {
         let message = format!("The ready endpoints of service '{name}' are pods of '{to}', and no others");
         let change = TrafficChange { status: "True", reason: "EndpointsFollowed", message };
-        return Traffic { change: Some(change), leaving: None };
+        return Traffic { change: Some(change), leaving: None, left_now };
     }
     let until = after(condition.last_transition_time.0, PROOF_TIMEOUT_SECONDS);
     if pass.now >= until {
         let change = gave_up(pass, name, to);
-        return Traffic { change: Some(change), leaving: None };
+        return Traffic { change: Some(change), leaving: None, left_now };
     }
     draft.look_at(until);
-    Traffic { change: None, leaving: Some(from.to_owned()) }
+    Traffic { change: None, leaving: Some(from.to_owned()), left_now }
 }
 
 fn gave_up(pass: &Pass<'_>, name: &str, to: &str) -> TrafficChange {

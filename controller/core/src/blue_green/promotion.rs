@@ -4,12 +4,11 @@ use jiff::Timestamp;
 use verdigris_crds::{Condition, PauseCondition, keys};
 
 use crate::approval::{self, Standing};
-use crate::observed::ReplicaSetSeen;
 use crate::seen::after;
 
-use super::drain;
 use super::plan::{Draft, Pass};
 use super::services::Services;
+use super::{preview_size, rollback};
 
 /// The reason of the pause before a promotion.
 pub(crate) const PAUSE: &str = "BlueGreenPause";
@@ -31,8 +30,14 @@ pub(crate) struct Steering {
     pub promote_full: bool,
     /// Nothing was ever active: there is nobody to protect, so there is no gate.
     pub initial: bool,
-    /// The current version was promoted before and has kept its pods since.
+    /// The current version was promoted before, and is warm or inside the rollback window.
     pub fast_rollback: bool,
+    /// It is inside the rollback window.
+    pub within_window: bool,
+    /// The gate of this version was found open, and it is on its way from its preview size to its full size.
+    pub checkpoint: bool,
+    /// How many pods the current version is to have before its gate is asked.
+    pub wanted: i32,
     pub gate: Gate,
     /// Analyses that would be a gate, and that this version cannot run.
     pub analyses: Vec<&'static str>,
@@ -49,6 +54,8 @@ pub(crate) struct Steering {
 /// Whether the current version may become the active one now, and how the promotion is told.
 pub(crate) enum Verdict {
     Promote(&'static str),
+    /// Its gate is open; what is missing are the pods beyond `previewReplicaCount`.
+    Grow,
     Wait,
 }
 
@@ -57,6 +64,10 @@ pub(crate) struct Promotion {
     pub stable_hash: Option<String>,
     /// The reason, where the current version is what is stable from now on.
     pub reason: Option<&'static str>,
+    /// Whether it is on its way from its preview size to its full size.
+    pub checkpoint: bool,
+    /// How many pods the current version is to have.
+    pub size: i32,
 }
 
 /// Reads what users ask for.
@@ -71,21 +82,30 @@ pub(crate) fn steering(pass: &Pass<'_>) -> Steering {
     let pause = pauses.into_iter().flatten().find(|pause| pause.reason == PAUSE).cloned();
     let (approved, refused, withdrawn) = approvals(pass, in_update && !aborted, aborted);
 
-    Steering {
+    let within_window = !pass.is_stable() && rollback::is_within_window(pass);
+    let mut steering = Steering {
         aborted,
         retrying,
         promote_full,
         initial,
-        fast_rollback: pass.current.is_some_and(|current| {
-            !pass.is_stable() && current.replicas_wanted > 0 && was_promoted(pass, current)
-        }),
+        fast_rollback: within_window || (!pass.is_stable() && rollback::is_warm(pass)),
+        within_window,
+        checkpoint: preview_size::is_past_checkpoint(pass, in_update && !aborted),
+        wanted: pass.replicas,
         gate: gate(pass),
         analyses: analyses(pass),
         approved,
         refused,
         withdrawn,
         pause,
-    }
+    };
+    steering.wanted = preview_size::wanted(pass, &steering);
+    steering
+}
+
+/// Whether the current version has all pods that its gate is asked with.
+pub(crate) fn is_ready(pass: &Pass<'_>, steering: &Steering) -> bool {
+    pass.current.is_some_and(|current| current.is_fully_available(steering.wanted))
 }
 
 fn was_aborted(pass: &Pass<'_>) -> bool {
@@ -94,14 +114,6 @@ fn was_aborted(pass: &Pass<'_>) -> bool {
 
 fn condition<'p>(pass: &Pass<'p>, type_: &str) -> Option<&'p Condition> {
     pass.seen.conditions.iter().flatten().find(|condition| condition.type_ == type_)
-}
-
-/// Whether this ReplicaSet served all traffic once and has kept its pods since: it says so itself, or the switch away
-/// from it is so young that nothing was written to it yet.
-fn was_promoted(pass: &Pass<'_>, seen: &ReplicaSetSeen) -> bool {
-    seen.formerly_stable()
-        || condition(pass, keys::TRAFFIC_SWITCHED)
-            .is_some_and(|condition| drain::is_switching_from(condition, pass.hash_of(seen)))
 }
 
 /// Nothing was ever active, and no earlier version waits, ready, to be so.
@@ -144,10 +156,11 @@ fn approvals(pass: &Pass<'_>, may: bool, aborted: bool) -> (Option<String>, Opti
     let recorded = condition(pass, keys::APPROVAL_CONDITION);
     let standing =
         approval::standing(annotation, recorded, (pass.hash.as_str(), pass.revision), update_began(pass));
+    let earlier = recorded.and_then(|condition| approval::recorded(condition, &pass.hash, pass.revision));
     if aborted {
         return match standing {
             Standing::Approves(approval) => (None, None, Some(approval.describe())),
-            Standing::Nothing | Standing::Refused(_) => (None, None, None),
+            Standing::Nothing | Standing::Refused(_) => (None, None, earlier),
         };
     }
     if pass.is_stable() {
@@ -158,7 +171,9 @@ fn approvals(pass: &Pass<'_>, may: bool, aborted: bool) -> (Option<String>, Opti
         Standing::Refused(text) if recorded.is_none_or(|condition| condition.message != text) => {
             (None, Some(text), None)
         }
-        Standing::Refused(_) | Standing::Nothing => (stock_approval(pass).filter(|_| may), None, None),
+        Standing::Refused(_) | Standing::Nothing => {
+            (stock_approval(pass).or(earlier).filter(|_| may), None, None)
+        }
     }
 }
 
@@ -186,7 +201,7 @@ fn stock_approval(pass: &Pass<'_>) -> Option<String> {
 
 /// Whether the current version may become the active one now.
 pub(crate) fn verdict(pass: &Pass<'_>, steering: &Steering, draft: &mut Draft) -> Verdict {
-    if steering.aborted || pass.halted() || !pass.is_saturated() {
+    if steering.aborted || pass.halted() || !is_ready(pass, steering) {
         return Verdict::Wait;
     }
     if steering.initial {
@@ -194,6 +209,9 @@ pub(crate) fn verdict(pass: &Pass<'_>, steering: &Steering, draft: &mut Draft) -
     }
     if steering.promote_full {
         return Verdict::Promote("Full promotion requested");
+    }
+    if steering.within_window {
+        return Verdict::Promote("Rollback within window");
     }
     if steering.fast_rollback || pass.is_stable() {
         return Verdict::Promote("Fast rollback");
@@ -207,6 +225,7 @@ pub(crate) fn verdict(pass: &Pass<'_>, steering: &Steering, draft: &mut Draft) -
         Gate::Manual => steering.approved.is_some(),
         Gate::Seconds(seconds) => {
             steering.approved.is_some()
+                || steering.checkpoint
                 || steering.pause.as_ref().is_some_and(|pause| {
                     let until = after(pause.start_time.0, seconds);
                     if pass.now < until {
@@ -216,7 +235,11 @@ pub(crate) fn verdict(pass: &Pass<'_>, steering: &Steering, draft: &mut Draft) -
                 })
         }
     };
-    if open { Verdict::Promote("Completed blue-green update") } else { Verdict::Wait }
+    match open {
+        true if steering.wanted < pass.replicas => Verdict::Grow,
+        true => Verdict::Promote("Completed blue-green update"),
+        false => Verdict::Wait,
+    }
 }
 
 /// Pauses that are not ours to end, for example `InconclusiveAnalysisRun` of a controller before us.
@@ -232,11 +255,23 @@ pub(crate) fn conclude(
     verdict: &Verdict,
     services: &Services,
 ) -> Promotion {
-    let kept = || Promotion { stable_hash: pass.stable_hash.clone(), reason: None };
+    let grows = matches!(verdict, Verdict::Grow);
+    let size = if grows { pass.replicas } else { steering.wanted };
+    let kept = || Promotion {
+        stable_hash: pass.stable_hash.clone(),
+        reason: None,
+        checkpoint: grows || steering.checkpoint,
+        size,
+    };
     if pass.is_stable() {
         return kept();
     }
-    let promote = |reason| Promotion { stable_hash: Some(pass.hash.clone()), reason: Some(reason) };
+    let promote = |reason| Promotion {
+        stable_hash: Some(pass.hash.clone()),
+        reason: Some(reason),
+        checkpoint: false,
+        size: pass.replicas,
+    };
     if steering.initial {
         return promote("Initial deploy");
     }
@@ -247,6 +282,6 @@ pub(crate) fn conclude(
         Verdict::Wait if is_active && !steering.aborted && !pass.halted() && steering.analyses.is_empty() => {
             promote("Completed blue-green update")
         }
-        Verdict::Promote(_) | Verdict::Wait => kept(),
+        Verdict::Promote(_) | Verdict::Grow | Verdict::Wait => kept(),
     }
 }

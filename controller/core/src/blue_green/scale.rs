@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 
 use verdigris_crds::keys;
 
+use crate::decision::NewReplicaSet;
 use crate::observed::{Fresh, ReplicaSetSeen};
 use crate::seen::after;
 
 use super::drain::{self, Traffic};
 use super::plan::{Change, Draft, Pass, normal};
 use super::promotion::{Promotion, Steering};
+use super::rollback;
 use super::services::Services;
 
 /// Seconds that an old version, or an aborted new one, stays where the spec does not say.
@@ -47,15 +49,24 @@ pub(crate) fn all(
     rollout_revision(pass, draft);
     if let Some(stable) = pass.stable.filter(|_| !pass.is_stable() && promotion.reason.is_none()) {
         let mut change = Change::of(stable);
-        full_size(pass, &mut change);
+        resize(pass, pass.replicas, &mut change);
         apply(change, stable.revision(), draft);
     }
     match pass.current {
         Some(current) => {
-            let change = current_change(pass, steering, services, traffic, current, draft);
+            let mut change = Change::of(current);
+            if steering.aborted {
+                aborted_size(pass, steering, services, traffic, &mut change, draft);
+            } else {
+                resize(pass, promotion.size, &mut change);
+            }
+            describe(pass, &mut change);
             apply(change, pass.revision, draft);
         }
-        None => draft.create.clone_from(&pass.create),
+        None => {
+            let create = pass.create.clone();
+            draft.create = create.map(|create| NewReplicaSet { replicas: promotion.size, ..create });
+        }
     }
     others(pass, services, promotion, traffic, draft);
 }
@@ -69,26 +80,16 @@ fn rollout_revision(pass: &Pass<'_>, draft: &mut Draft) {
     }
 }
 
-fn full_size(pass: &Pass<'_>, change: &mut Change<'_>) {
-    change.replicas = pass.replicas;
+/// Gives it so many pods, for as long as it is of use.
+fn resize(pass: &Pass<'_>, pods: i32, change: &mut Change<'_>) {
+    change.replicas = pods;
     change.annotate(keys::DESIRED_REPLICAS, pass.replicas.to_string());
     change.remove(keys::SCALE_DOWN_DEADLINE);
 }
 
-fn current_change<'a>(
-    pass: &Pass<'_>,
-    steering: &Steering,
-    services: &Services,
-    traffic: &Traffic,
-    current: &'a ReplicaSetSeen,
-    draft: &mut Draft,
-) -> Change<'a> {
-    let mut change = Change::of(current);
-    if steering.aborted {
-        aborted_size(pass, services, traffic, &mut change, draft);
-    } else {
-        full_size(pass, &mut change);
-    }
+/// What the current ReplicaSet says of itself.
+fn describe(pass: &Pass<'_>, change: &mut Change<'_>) {
+    let current = change.seen;
     if current.revision() < pass.revision {
         change.annotate(keys::REVISION, pass.revision.to_string());
         if let Some(old) = current.annotations.get(keys::REVISION) {
@@ -105,12 +106,12 @@ fn current_change<'a>(
     if change.is_due() || pass.found_by_comparison {
         change.annotate(keys::TEMPLATE_SHA256, pass.template_sha256.clone());
     }
-    change
 }
 
 /// After an abort the new version stays for its delay, once the stable one has all its pods and traffic has left.
 fn aborted_size(
     pass: &Pass<'_>,
+    steering: &Steering,
     services: &Services,
     traffic: &Traffic,
     change: &mut Change<'_>,
@@ -121,7 +122,7 @@ fn aborted_size(
     let selects_it = |hash: &Option<String>| hash.as_deref() == Some(pass.hash.as_str());
     let is_selected = selects_it(&services.live_active) || selects_it(&services.recorded_active);
     if is_selected || pass.stable.is_none() || delay == 0 {
-        full_size(pass, change);
+        resize(pass, if is_selected { pass.replicas } else { steering.wanted }, change);
         return;
     }
     let Some(deadline) = current.scale_down_deadline() else {
@@ -133,7 +134,7 @@ fn aborted_size(
         }
         return;
     };
-    if current.replicas_wanted > 0 && drain::is_past(pass, deadline, draft) {
+    if current.replicas_wanted > 0 && drain::is_past(pass, deadline, draft) && traffic.has_left(&pass.hash) {
         scale_away(pass, change, draft);
     }
 }
@@ -143,6 +144,10 @@ fn scale_away(pass: &Pass<'_>, change: &mut Change<'_>, draft: &mut Draft) {
     draft.need(drain::reads_before_scaling_away(change.seen));
     if !drain::still_gets_traffic(pass, change.seen) {
         change.replicas = 0;
+        if rollback::was_promoted_lately(pass, change.seen) {
+            let since = change.seen.annotations.get(keys::FORMERLY_STABLE).cloned();
+            change.annotate(keys::ONCE_STABLE, since.unwrap_or_else(|| pass.stamp.to_string()));
+        }
         change.remove(keys::FORMERLY_STABLE);
     }
 }
@@ -173,7 +178,7 @@ fn others(pass: &Pass<'_>, services: &Services, promotion: &Promotion, traffic: 
         let mut change = Change::of(seen);
         other_size(pass, &mut change, (waiting, limit), draft);
         waiting += 1;
-        if change.replicas > 0 && was_stable(pass, seen) {
+        if change.replicas > 0 && rollback::was_promoted_lately(pass, seen) {
             let since = seen.annotations.get(keys::FORMERLY_STABLE).cloned();
             change.annotate(keys::FORMERLY_STABLE, since.unwrap_or_else(|| pass.stamp.to_string()));
         }
@@ -200,15 +205,6 @@ fn other_size(pass: &Pass<'_>, change: &mut Change<'_>, (waiting, limit): (i32, 
             change.remove(keys::SCALE_DOWN_DEADLINE);
         }
     }
-}
-
-/// Whether it was promoted, as far as this pass can know: it says so, or traffic has just left it after a promotion.
-fn was_stable(pass: &Pass<'_>, seen: &ReplicaSetSeen) -> bool {
-    seen.formerly_stable()
-        || pass.seen.conditions.iter().flatten().any(|condition| {
-            condition.type_ == keys::TRAFFIC_SWITCHED
-                && drain::is_switching_from(condition, pass.hash_of(seen))
-        })
 }
 
 /// Puts the change where it belongs in the order of writes, tells it, and asks for the live reads it depends on.

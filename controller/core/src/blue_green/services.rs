@@ -19,6 +19,8 @@ pub(crate) struct Services {
     pub preview: Option<String>,
     /// What the active Service was switched away from by this pass.
     pub switched_from: Option<String>,
+    /// What it selected in truth, where this pass moves it.
+    pub moved_from: Option<String>,
     /// Whether that switch takes traffic back from the current version.
     pub switched_back: bool,
     /// Why the active Service is left as it is although it is not as recorded.
@@ -36,6 +38,7 @@ pub(crate) fn point(pass: &Pass<'_>, steering: &Steering, verdict: &Verdict, dra
         recorded_active: recorded.clone(),
         preview: preview.clone(),
         switched_from: None,
+        moved_from: None,
         switched_back: false,
         drift,
     };
@@ -75,6 +78,7 @@ pub(crate) fn point(pass: &Pass<'_>, steering: &Steering, verdict: &Verdict, dra
         live_active: Some(target.clone()),
         switched_back: steering.aborted,
         switched_from: recorded.filter(|recorded| *recorded != target),
+        moved_from: live.filter(|_| moves).map(str::to_owned),
         recorded_active: Some(target),
         preview,
         drift: None,

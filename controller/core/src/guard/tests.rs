@@ -281,6 +281,52 @@ fn r3_no_gate_at_the_first_deploy_by_full_promotion_or_back_to_a_warm_stable_ver
 }
 
 #[test]
+fn r3_the_rollback_window_reaches_so_many_versions_back_and_only_what_was_stable() {
+    let promote = || vec![point("active", "h2")];
+    let windowed = |revisions: i32, between: u32| {
+        let mut observed = world().unapproved();
+        observed.rollout.spec.rollback_window =
+            Some(verdigris_crds::RollbackWindow { revisions: Some(revisions), ..Default::default() });
+        observed.set("h1").created = now();
+        observed.set("h2").created = crate::seen::after(now(), -100);
+        observed.set("h2").annotations.insert(keys::ONCE_STABLE.into(), now().to_string());
+        for number in 0..between {
+            let mut seen = replica_set(&format!("h{}", number + 3), 3, 0);
+            seen.created = crate::seen::after(now(), -50);
+            observed.replica_sets.insert(seen.name.clone(), seen);
+        }
+        observed
+    };
+    assert_eq!(verdict(&windowed(1, 0), "h2", promote()), None);
+    assert_eq!(verdict(&windowed(2, 1), "h2", promote()), None);
+    assert_eq!(verdict(&windowed(1, 1), "h2", promote()), Some(Rule::R3), "too far back");
+    assert_eq!(verdict(&windowed(0, 0), "h2", promote()), Some(Rule::R3), "no window");
+    let mut never = windowed(1, 0);
+    never.set("h2").annotations.remove(keys::ONCE_STABLE);
+    assert_eq!(verdict(&never, "h2", promote()), Some(Rule::R3), "it was never promoted");
+    let mut younger = windowed(1, 0);
+    younger.set("h2").created = crate::seen::after(now(), 1);
+    assert_eq!(verdict(&younger, "h2", promote()), Some(Rule::R3), "forward is not back");
+}
+
+#[test]
+fn r3_an_approval_is_remembered_while_its_version_grows() {
+    let noted = |reason: &str, revision: u64| {
+        let mut observed = world().unapproved();
+        let condition = serde_json::from_value(json!({
+            "type": keys::APPROVAL_CONDITION, "status": "True", "reason": reason,
+            "message": format!("Approval of h2 (revision {revision}) by somebody: it grows"),
+            "lastUpdateTime": now(), "lastTransitionTime": now(),
+        }));
+        observed.status().conditions = Some(vec![condition.expect("a condition")]);
+        verdict(&observed, "h2", vec![point("active", "h2")])
+    };
+    assert_eq!(noted("Approved", 2), None);
+    assert_eq!(noted("Approved", 1), Some(Rule::R3));
+    assert_eq!(noted("Withdrawn", 2), Some(Rule::R3));
+}
+
+#[test]
 fn r4_nothing_else_grows() {
     let mut observed = promoted();
     observed.rollout.spec.replicas = Some(3);

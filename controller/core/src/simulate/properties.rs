@@ -18,6 +18,8 @@ pub(super) enum Action {
     Update(&'static str),
     /// An approval of the current version, and time for the switch.
     Promote,
+    /// A new image, an approval, and time until the version before is gone.
+    Release(&'static str),
     DropService(&'static str),
     ClearPause,
     Approve {
@@ -29,6 +31,8 @@ pub(super) enum Action {
     Scale(i32),
     Pause(bool),
     Strategy(&'static str),
+    /// Fields beside the strategy.
+    Spec(&'static str),
     /// Somebody edits a Service: `None` strips the hash, `Some` points it at some ReplicaSet.
     Selector(&'static str, Option<Index>),
     NewService(&'static str),
@@ -45,7 +49,15 @@ pub(super) enum Action {
     Wait(i64),
 }
 
-const STRATEGIES: [&str; 7] = [
+const SPECS: [&str; 5] = [
+    r#"{"rollbackWindow": {"revisions": 1}}"#,
+    r#"{"rollbackWindow": {"revisions": 3}}"#,
+    r#"{"progressDeadlineSeconds": 20, "progressDeadlineAbort": true}"#,
+    r#"{"progressDeadlineSeconds": 5, "progressDeadlineAbort": null, "minReadySeconds": 3}"#,
+    r#"{"rollbackWindow": null, "progressDeadlineSeconds": null, "minReadySeconds": null}"#,
+];
+
+const STRATEGIES: [&str; 10] = [
     r#"{}"#,
     r#"{"autoPromotionEnabled": null}"#,
     r#"{"autoPromotionEnabled": null, "autoPromotionSeconds": 20}"#,
@@ -53,6 +65,9 @@ const STRATEGIES: [&str; 7] = [
     r#"{"scaleDownDelayRevisionLimit": 1, "previewService": null}"#,
     r#"{"scaleDownDelayRevisionLimit": 0, "abortScaleDownDelaySeconds": 3}"#,
     r#"{"prePromotionAnalysis": {"templates": []}}"#,
+    r#"{"previewReplicaCount": 1, "scaleDownDelaySeconds": 40}"#,
+    r#"{"previewReplicaCount": 0, "autoPromotionEnabled": null}"#,
+    r#"{"previewReplicaCount": 1, "autoPromotionEnabled": null, "autoPromotionSeconds": 20}"#,
 ];
 
 pub(super) fn action() -> impl Strategy<Value = Action> {
@@ -67,11 +82,13 @@ pub(super) fn action() -> impl Strategy<Value = Action> {
         keys::SCALE_DOWN_DEADLINE,
         keys::DESIRED_REPLICAS,
         keys::FORMERLY_STABLE,
+        keys::ONCE_STABLE,
     ]);
     prop_oneof![
         4 => image().prop_map(Action::Image),
         14 => image().prop_map(Action::Update),
         10 => Just(Action::Promote),
+        5 => image().prop_map(Action::Release),
         3 => Just(Action::ClearPause),
         3 => any::<bool>().prop_map(|stale| Action::Approve { stale }),
         1 => Just(Action::PromoteFull),
@@ -80,6 +97,7 @@ pub(super) fn action() -> impl Strategy<Value = Action> {
         2 => (0..4_i32).prop_map(Action::Scale),
         2 => any::<bool>().prop_map(Action::Pause),
         1 => prop::sample::select(STRATEGIES.to_vec()).prop_map(Action::Strategy),
+        3 => prop::sample::select(SPECS.to_vec()).prop_map(Action::Spec),
         2 => (service(), prop::option::of(index())).prop_map(|(name, at)| Action::Selector(name, at)),
         1 => service().prop_map(Action::NewService),
         2 => (index(), 0..4_usize).prop_map(|(at, broken)| Action::BreakPods(at, broken)),
@@ -110,6 +128,12 @@ pub(super) fn carry_out(cluster: &mut Cluster, action: &Action) -> Result<(), St
             approve(cluster, false);
             cluster.run(1)?;
         }
+        Action::Release(image) => {
+            cluster.set_image(image);
+            cluster.run(4)?;
+            approve(cluster, false);
+            cluster.run(90)?;
+        }
         Action::DropService(name) => {
             cluster.services.remove(*name);
         }
@@ -124,6 +148,7 @@ pub(super) fn carry_out(cluster: &mut Cluster, action: &Action) -> Result<(), St
             let other = shop(&serde_json::from_str(text).expect("JSON")).rollout.spec.strategy;
             cluster.edit(|rollout| rollout.spec.strategy = other);
         }
+        Action::Spec(text) => cluster.apply(&serde_json::from_str(text).expect("JSON")),
         Action::Selector(name, at) => {
             let set = at.and_then(|at| some_set(cluster, at));
             let hash = set.and_then(|set| cluster.replica_sets[&set].hash("app").map(str::to_owned));
@@ -256,6 +281,9 @@ fn histories_reach_rare_states() {
             "Completed blue-green update",
             "Full promotion requested",
             "Fast rollback",
+            "Rollback within window",
+            "it grows to its full size first",
+            "At best",
             "Rollout aborted update",
             "Rollout is resumed",
             "restored",
@@ -368,7 +396,7 @@ proptest! {
     #[test]
     fn nothing_is_promoted_unasked(actions in prop::collection::vec((action(), any::<bool>()), 0..14)) {
         let asks = |action: &Action| matches!(action, Action::ClearPause | Action::Approve { .. }
-            | Action::Promote | Action::PromoteFull | Action::Strategy(_) | Action::LoseStatus | Action::DeleteSet(_));
+            | Action::Promote | Action::Release(_) | Action::PromoteFull | Action::Strategy(_) | Action::LoseStatus | Action::DeleteSet(_));
         let actions: Vec<_> = actions.into_iter().filter(|(action, _)| !asks(action)).collect();
         let mut cluster = shop(&json!({}));
         cluster.run(5).expect("deploy");

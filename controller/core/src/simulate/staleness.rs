@@ -8,7 +8,10 @@ use super::*;
 /// What users and the world do while the controller is not looking.
 fn unseen() -> impl Strategy<Value = Vec<Action>> {
     let quiet = action().prop_filter("needs the controller", |action| {
-        !matches!(action, Action::Update(_) | Action::Promote | Action::Crash(_) | Action::Wait(_))
+        !matches!(
+            action,
+            Action::Update(_) | Action::Promote | Action::Release(_) | Action::Crash(_) | Action::Wait(_)
+        )
     });
     prop::collection::vec(quiet, 1..5)
 }

@@ -1,8 +1,11 @@
 //! The rules of blue-green, played: a world in a sentence, one action, one look.
 
+mod deadline;
 mod gates;
 mod identity;
 mod mistakes;
+mod preview_size;
+mod rollback;
 mod scale;
 mod services;
 
@@ -93,12 +96,34 @@ impl Cluster {
         service.resource_version = version;
     }
 
+    /// A user merges fields into the spec.
+    pub(crate) fn apply(&mut self, patch: &Value) {
+        let mut spec = serde_json::to_value(&self.rollout.spec).expect("JSON");
+        merge(&mut spec, patch);
+        self.edit(|rollout| rollout.spec = serde_json::from_value(spec).expect("a spec"));
+    }
+
     pub(crate) fn wait(&mut self, seconds: i64) {
         self.run(seconds).expect("safe and at rest");
     }
 
     pub(crate) fn sizes(&self) -> BTreeMap<u64, i32> {
         self.replica_sets.values().map(|seen| (seen.revision(), seen.replicas_wanted)).collect()
+    }
+}
+
+fn merge(into: &mut Value, patch: &Value) {
+    match (into.as_object_mut(), patch) {
+        (Some(fields), Value::Object(changes)) => {
+            for (key, change) in changes {
+                if change.is_null() {
+                    fields.remove(key);
+                } else {
+                    merge(fields.entry(key.clone()).or_insert(Value::Null), change);
+                }
+            }
+        }
+        _ => *into = patch.clone(),
     }
 }
 
@@ -115,6 +140,20 @@ pub(crate) fn updated(strategy: &Value) -> Cluster {
     let mut cluster = deployed(strategy);
     cluster.set_image("example/app:2");
     cluster.wait(3);
+    cluster
+}
+
+/// Versions 1 to `newest` were promoted one after the other, and all but the newest are cold.
+pub(crate) fn released(strategy: &Value, newest: u32) -> Cluster {
+    let mut cluster = deployed(strategy);
+    for number in 2..=newest {
+        cluster.set_image(&format!("example/app:{number}"));
+        cluster.wait(6);
+        cluster.promote();
+        cluster.wait(6);
+        cluster.wait(100);
+    }
+    assert_eq!(cluster.active(), cluster.hash(u64::from(newest)));
     cluster
 }
 

@@ -34,7 +34,7 @@ const WORDS: [&str; 22] = [
 ];
 
 /// Places in a Rollout that decisions read.
-const PLACES: [&str; 46] = [
+const PLACES: [&str; 50] = [
     "/metadata/generation",
     "/metadata/annotations",
     "/metadata/annotations/verdigris.dev~1approval",
@@ -61,6 +61,9 @@ const PLACES: [&str; 46] = [
     "/spec/strategy/blueGreen/scaleDownDelayRevisionLimit",
     "/spec/strategy/blueGreen/abortScaleDownDelaySeconds",
     "/spec/strategy/blueGreen/prePromotionAnalysis",
+    "/spec/strategy/blueGreen/previewReplicaCount",
+    "/spec/rollbackWindow",
+    "/spec/rollbackWindow/revisions",
     "/spec/revisionHistoryLimit",
     "/spec/paused",
     "/spec/progressDeadlineSeconds",
@@ -78,6 +81,7 @@ const PLACES: [&str; 46] = [
     "/status/conditions",
     "/status/blueGreen",
     "/status/blueGreen/activeSelector",
+    "/status/blueGreen/scaleUpPreviewCheckPoint",
     "/status/stableRS",
     "/status/promoteFull",
     "/status/duration",

@@ -15,8 +15,6 @@ pub(crate) fn fields(spec: &RolloutSpec) -> Vec<String> {
         ("spec.workloadRef", spec.workload_ref.is_some()),
         ("spec.restartAt", spec.restart_at.is_some()),
         ("spec.analysis", spec.analysis.is_some()),
-        ("spec.rollbackWindow", spec.rollback_window.is_some()),
-        ("spec.strategy.blueGreen.previewReplicaCount", of(|it| it.preview_replica_count.is_some())),
         ("spec.strategy.blueGreen.maxUnavailable", of(|it| it.max_unavailable.is_some())),
         ("spec.strategy.blueGreen.prePromotionAnalysis", of(|it| it.pre_promotion_analysis.is_some())),
         ("spec.strategy.blueGreen.postPromotionAnalysis", of(|it| it.post_promotion_analysis.is_some())),
@@ -27,6 +25,7 @@ pub(crate) fn fields(spec: &RolloutSpec) -> Vec<String> {
     let known = known.into_iter().filter(|(_, is_set)| *is_set).map(|(field, _)| field.to_owned());
     let unknown = [
         ("spec", Some(&spec.other)),
+        ("spec.rollbackWindow", spec.rollback_window.as_ref().map(|window| &window.other)),
         ("spec.strategy", strategy.map(|strategy| &strategy.other)),
         ("spec.strategy.blueGreen", blue_green.map(|strategy| &strategy.other)),
     ];

@@ -5,13 +5,10 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use verdigris_crds::RolloutStatus;
 
 use super::conditions::Conditions;
+use super::deadline;
 use crate::blue_green::plan::{Pass, normal, warning};
-use crate::blue_green::promotion::Steering;
+use crate::blue_green::promotion::{self, Promotion, Steering};
 use crate::decision::Event;
-use crate::seen::after;
-
-/// Seconds without progress after which an update counts as failed, where the spec does not say.
-const DEFAULT_DEADLINE_SECONDS: i32 = 600;
 
 /// Whether the version in question serves all traffic with all its pods.
 fn is_healthy(pass: &Pass<'_>, status: &RolloutStatus) -> bool {
@@ -24,26 +21,12 @@ fn is_healthy(pass: &Pass<'_>, status: &RolloutStatus) -> bool {
         && status.available_replicas.unwrap_or(0) == pass.replicas
 }
 
-/// Whether anything moved since the last status.
-fn has_progressed(seen: &RolloutStatus, next: &RolloutStatus) -> bool {
-    let count = |count: Option<i32>| count.unwrap_or(0);
-    let old = |status: &RolloutStatus| count(status.replicas).saturating_sub(count(status.updated_replicas));
-    let selectors = |status: &RolloutStatus| {
-        let blue_green = status.blue_green.clone().unwrap_or_default();
-        (blue_green.active_selector, blue_green.preview_selector)
-    };
-    selectors(seen) != selectors(next)
-        || count(seen.updated_replicas) != count(next.updated_replicas)
-        || old(next) < old(seen)
-        || count(next.ready_replicas) > count(seen.ready_replicas)
-        || count(next.available_replicas) > count(seen.available_replicas)
-}
-
 /// Sets the peer's conditions, and aborts by the progress deadline where the spec asks for it. Returns when the
 /// deadline will pass.
 pub(crate) fn conclude(
     pass: &Pass<'_>,
     steering: &Steering,
+    promotion: &Promotion,
     status: &mut RolloutStatus,
     conditions: &mut Conditions,
     events: &mut Vec<Event>,
@@ -60,7 +43,7 @@ pub(crate) fn conclude(
         status,
         conditions,
         events,
-        Standing { paused, completed, works, was_healthy },
+        Standing { paused, completed, works, was_healthy, size: promotion.size },
     );
     let stamp = pass.stamp;
     if healthy {
@@ -98,6 +81,7 @@ struct Standing {
     completed: bool,
     works: bool,
     was_healthy: bool,
+    size: i32,
 }
 
 fn progressing(
@@ -114,13 +98,16 @@ fn progressing(
         if conditions.set(type_, "False", "RolloutAborted", &text, stamp) {
             events.push(warning("RolloutAborted", text));
         }
+        deadline::stop(conditions);
         return None;
     }
     if standing.paused && !standing.completed {
+        deadline::stop(conditions);
         conditions.set(type_, "Unknown", "RolloutPaused", "Rollout is paused", stamp);
         return None;
     }
     if standing.works {
+        deadline::stop(conditions);
         let text = format!("ReplicaSet \"{name}\" has successfully progressed.");
         // By message too: a promotion within one pass leaves reason and status as they were, for another ReplicaSet.
         conditions.put(type_, "True", "NewReplicaSetAvailable", &text, stamp);
@@ -129,49 +116,60 @@ fn progressing(
     let reason = conditions.reason(type_);
     if steering.retrying || (reason == "RolloutAborted" && !pass.transition) {
         conditions.set(type_, "Unknown", "RolloutRetry", "Retrying Rollout after abort", stamp);
-        return deadline(pass, conditions);
+        deadline::measure(pass, standing.size, true, conditions);
+        return deadline::due(pass, conditions);
     }
     if pass.create.is_some() {
+        deadline::measure(pass, standing.size, true, conditions);
         let text = format!("Created new replica set \"{name}\"");
         conditions.replace(type_, "True", "NewReplicaSetCreated", &text, stamp);
-        return deadline(pass, conditions);
+        return deadline::due(pass, conditions);
     }
-    if standing.completed && standing.was_healthy {
-        let text = "Rollout does not have minimum availability";
-        conditions.replace(type_, "True", "ReplicaSetNotAvailable", text, stamp);
-    } else if pass.transition || conditions.get(type_).is_none() || has_progressed(pass.seen, status) {
-        let text = format!("ReplicaSet \"{name}\" is progressing.");
-        conditions.replace(type_, "True", "ReplicaSetUpdated", &text, stamp);
-    } else if reason == "RolloutPaused" && !standing.paused {
-        conditions.set(type_, "Unknown", "RolloutResumed", "Rollout is resumed", stamp);
-    }
-    // An analysis that nobody runs is a wait, not a failure.
-    let waits = !steering.analyses.is_empty() && pass.is_saturated() && !standing.completed;
-    if standing.paused || waits {
-        return None;
-    }
-    let due = deadline(pass, conditions)?;
-    if pass.now < due {
-        return Some(due);
-    }
-    timed_out(pass, status, conditions, events, standing.completed);
-    None
+    measured(pass, steering, status, conditions, events, standing)
 }
 
-/// When the update counts as failed unless something moves; `None` while that is not measured.
-fn deadline(pass: &Pass<'_>, conditions: &Conditions) -> Option<Timestamp> {
-    let progressing = conditions.get("Progressing")?;
-    let waits_for_others = pass.observed.owned().any(|seen| {
-        let hash = seen.hash(pass.observed.name());
-        hash != Some(pass.hash.as_str())
-            && hash != pass.stable_hash.as_deref()
-            && seen.scale_down_deadline().is_some()
-    });
-    if waits_for_others || progressing.reason == "ProgressDeadlineExceeded" {
+/// Neither ended nor waiting for anybody: either it comes farther in time, or it has failed.
+fn measured(
+    pass: &Pass<'_>,
+    steering: &Steering,
+    status: &mut RolloutStatus,
+    conditions: &mut Conditions,
+    events: &mut Vec<Event>,
+    standing: Standing,
+) -> Option<Timestamp> {
+    let (type_, stamp, name) = ("Progressing", pass.stamp, &pass.current_name);
+    let fails = standing.completed && standing.was_healthy;
+    let begins = pass.transition || conditions.get(type_).is_none();
+    let resumes = conditions.reason(type_) == "RolloutPaused" && !standing.paused;
+    // An analysis that nobody runs is a wait, not a failure.
+    let is_ready = promotion::is_ready(pass, steering);
+    let waits = standing.paused || (!steering.analyses.is_empty() && is_ready && !standing.completed);
+    let moved = if waits {
+        deadline::stop(conditions);
+        begins
+    } else {
+        deadline::measure(pass, standing.size, fails || begins || resumes, conditions)
+    };
+    if fails {
+        let text = "Rollout does not have minimum availability";
+        conditions.replace(type_, "True", "ReplicaSetNotAvailable", text, stamp);
+    } else if resumes && !begins {
+        conditions.set(type_, "Unknown", "RolloutResumed", "Rollout is resumed", stamp);
+    } else if moved {
+        let text = format!("ReplicaSet \"{name}\" is progressing.");
+        conditions.replace(type_, "True", "ReplicaSetUpdated", &text, stamp);
+    }
+    if waits {
         return None;
     }
-    let seconds = pass.spec.progress_deadline_seconds.unwrap_or(DEFAULT_DEADLINE_SECONDS);
-    Some(after(progressing.last_update_time.0, i64::from(seconds)))
+    let due = deadline::due(pass, conditions);
+    if due.is_some_and(|due| pass.now < due) {
+        return due;
+    }
+    if due.is_some() || deadline::is_over(conditions) {
+        timed_out(pass, status, conditions, events, standing.completed);
+    }
+    None
 }
 
 fn timed_out(

@@ -1,6 +1,6 @@
 //! Mistakes are data: each has its message, and it goes the moment its cause is gone.
 
-use serde_json::{Value, json};
+use serde_json::json;
 use verdigris_crds::keys;
 
 use super::{shop, updated};
@@ -73,25 +73,8 @@ const TABLE: [(&str, &str); 20] = [
     ),
 ];
 
-fn merge(into: &mut Value, patch: &Value) {
-    match (into.as_object_mut(), patch) {
-        (Some(fields), Value::Object(changes)) => {
-            for (key, change) in changes {
-                if change.is_null() {
-                    fields.remove(key);
-                } else {
-                    merge(fields.entry(key.clone()).or_insert(Value::Null), change);
-                }
-            }
-        }
-        _ => *into = patch.clone(),
-    }
-}
-
 fn with(cluster: &mut Cluster, patch: &str) {
-    let mut spec = serde_json::to_value(&cluster.rollout.spec).expect("JSON");
-    merge(&mut spec, &serde_json::from_str(patch).expect("JSON"));
-    cluster.edit(|rollout| rollout.spec = serde_json::from_value(spec).expect("a spec"));
+    cluster.apply(&serde_json::from_str(patch).expect("JSON"));
 }
 
 #[test]
@@ -161,23 +144,22 @@ fn another_mistake_replaces_the_message() {
 
 #[test]
 fn fields_without_effect_are_named() {
-    let mut cluster = shop(&json!({"previewReplicaCount": 1, "antiAffinity": {}, "maxUnavailable": "50%"}));
+    let mut cluster = shop(&json!({"antiAffinity": {}, "maxUnavailable": "50%"}));
     with(
         &mut cluster,
-        r#"{"rollbackWindow": {"revisions": 1}, "analysis": {"successfulRunHistoryLimit": 1}, "newerThanUs": true}"#,
+        r#"{"rollbackWindow": {"hours": 1}, "analysis": {"successfulRunHistoryLimit": 1}, "newerThanUs": true}"#,
     );
     cluster.wait(5);
     let (_, reason, message) = cluster.condition(keys::NOT_HONOURED).expect("a condition");
     assert_eq!(reason, "NotHonoured");
-    let wanted =
-        ["previewReplicaCount", "antiAffinity", "maxUnavailable", "spec.rollbackWindow", "spec.analysis"];
+    let wanted = ["antiAffinity", "maxUnavailable", "spec.rollbackWindow.hours", "spec.analysis"];
     for field in wanted.into_iter().chain(["spec.newerThanUs"]) {
         assert!(message.contains(field), "{message}");
     }
     with(
         &mut cluster,
         r#"{"rollbackWindow": null, "analysis": null, "newerThanUs": null, "strategy": {"blueGreen":
-            {"previewReplicaCount": null, "antiAffinity": null, "maxUnavailable": null}}}"#,
+            {"antiAffinity": null, "maxUnavailable": null}}}"#,
     );
     cluster.wait(1);
     assert_eq!(cluster.condition(keys::NOT_HONOURED), None);

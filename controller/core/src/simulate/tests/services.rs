@@ -42,6 +42,19 @@ fn a5_a_selector_pointed_past_the_gate_by_hand_is_restored() {
 }
 
 #[test]
+fn what_the_active_service_was_restored_from_keeps_its_pods_in_that_pass() {
+    let mut cluster = updated(&json!({"scaleDownDelayRevisionLimit": 0}));
+    let hash = cluster.hash(2);
+    cluster.point_by_hand("app-active", Some(&hash));
+    cluster.set_image("example/app:1");
+    cluster.pass().expect("safe");
+    assert_eq!(cluster.active(), cluster.hash(3));
+    assert_eq!(cluster.set(2).replicas_wanted, 2);
+    cluster.wait(0);
+    assert_eq!(cluster.set(2).replicas_wanted, 0);
+}
+
+#[test]
 fn drift_is_only_reported_while_the_operator_has_the_wheel() {
     let mut cluster = updated(&json!({}));
     cluster.edit(|rollout| rollout.spec.paused = Some(true));
