@@ -13,6 +13,7 @@ mod set;
 mod status;
 mod undo;
 mod version;
+mod why;
 
 use clap::Subcommand;
 use verdigris_core::{
@@ -56,6 +57,8 @@ pub enum Verb {
     Undo(undo::Args),
     /// Print the version
     Version(version::Args),
+    /// Say where a rollout stands, what blocks it, what comes next, and what you can do
+    Why(why::Args),
 }
 
 /// Runs one verb.
@@ -74,6 +77,7 @@ pub async fn run(verb: Verb, session: Session) -> Result<(), Error> {
         Verb::Status(args) => status::run(args, &session).await,
         Verb::Undo(args) => undo::run(args, &session).await,
         Verb::Version(args) => version::run(&args, &session),
+        Verb::Why(args) => why::run(args, &session).await,
     }
 }
 

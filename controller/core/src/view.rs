@@ -16,6 +16,7 @@ pub mod replica_set;
 pub mod service;
 pub mod timeline;
 pub mod waiting;
+pub mod why;
 
 use jiff::Timestamp;
 use k8s_openapi::api::{
@@ -34,6 +35,7 @@ pub use pod::PodView;
 pub use replica_set::{ReplicaSetStatus, ReplicaSetView, ScaleDownView, Tag};
 pub use service::{Role, ServicePodView, ServiceView};
 pub use timeline::Moment;
+pub use why::Why;
 
 /// One Rollout with all that belongs to it, ready to be printed or drawn.
 #[derive(Clone, Debug, PartialEq, Serialize)]

@@ -66,6 +66,28 @@ app         BlueGreen  Paused        -     -           2/4    2        2        
 }
 
 #[test]
+fn why_says_where_it_stands_and_what_can_be_done() {
+    let world = recorded!("manual/02-paused-r2.json");
+    let expected = "\
+Stands:      ॥ Paused: BlueGreenPause
+             active service app-active sends traffic to revision 1 (7cb7d7cbd7), 0 of 0 pods ready
+             preview service app-preview sends traffic to revision 2 (54bc99754), 0 of 0 pods ready
+Blocked by:  revision 2 waits for someone to promote it
+Next:        nothing by itself: revision 2 needs somebody's yes
+You can:     kubectl rollouts promote app         let revision 2 go on; asked early, it is remembered
+             kubectl rollouts promote --full app  promote revision 2 without pauses and analysis
+             kubectl rollouts abort app           send traffic back to the stable version
+             kubectl rollouts undo app            go back to the revision before; with --now without a second yes
+";
+    world.run("why app").left(0, expected, "");
+    let json: Value = serde_json::from_str(&world.run("why app -o json").out).unwrap();
+    assert_eq!(json["blockedBy"][0], "revision 2 waits for someone to promote it");
+    assert_eq!(json["youCan"][0]["command"], "promote app");
+    assert!(world.run("why app -o yaml").out.starts_with("name: app\n"));
+    assert_eq!(world.run("why none").code, Some(1));
+}
+
+#[test]
 fn objects_are_printed_for_scripts() {
     let world = recorded!("manual/02-paused-r2.json");
     world.run("get rollout app -o name").left(0, "rollout.argoproj.io/app\n", "");

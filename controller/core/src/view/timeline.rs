@@ -4,7 +4,10 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use verdigris_crds::Rollout;
 
-use super::{ReplicaSetView, human};
+use super::{ReplicaSetView, human, waiting};
+
+/// What is said of the end of a pause that ends by itself.
+pub(super) const PROMOTED: &str = "the new version is promoted";
 
 /// Something that happened, or will.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -35,7 +38,10 @@ pub(super) fn moments(rollout: &Rollout, replica_sets: &[ReplicaSetView], now: T
         (status.restarted_at.map(|time| time.0), "pods restarted".into()),
     ];
     let pauses = status.pause_conditions.iter().flatten();
-    found.extend(pauses.map(|pause| (Some(pause.start_time.0), format!("paused: {}", pause.reason))));
+    for pause in pauses {
+        found.push((Some(pause.start_time.0), format!("paused: {}", pause.reason)));
+        found.push((waiting::promoted_at(rollout, pause).filter(|at| *at > now), PROMOTED.to_owned()));
+    }
     for set in replica_sets {
         found.push((set.created, format!("ReplicaSet {} created", set.name)));
         if let Some(scale_down) = set.scale_down.as_ref().filter(|scale_down| !scale_down.passed) {

@@ -78,18 +78,21 @@ fn pause_reason(
     if pause.reason != "BlueGreenPause" {
         return format!("{version} is paused: {}", pause.reason);
     }
-    let blue_green = rollout.spec.strategy.as_ref().and_then(|strategy| strategy.blue_green.as_ref());
-    let by_itself = blue_green
-        .filter(|blue_green| blue_green.auto_promotion_enabled.unwrap_or(true))
-        .and_then(|blue_green| blue_green.auto_promotion_seconds);
-    match by_itself {
-        Some(secs) => {
-            let at = pause.start_time.0.checked_add(SignedDuration::from_secs(secs.into())).unwrap_or(now);
+    match promoted_at(rollout, pause) {
+        Some(at) => {
             let left = human::duration(at.duration_since(now).max(SignedDuration::ZERO));
             format!("{version} is promoted by itself in {left}")
         }
         None => format!("{version} waits for someone to promote it"),
     }
+}
+
+/// When the pause ends by itself, if it does.
+pub(super) fn promoted_at(rollout: &Rollout, pause: &PauseCondition) -> Option<Timestamp> {
+    let blue_green = rollout.spec.strategy.as_ref()?.blue_green.as_ref()?;
+    let by_itself = pause.reason == "BlueGreenPause" && blue_green.auto_promotion_enabled.unwrap_or(true);
+    let seconds = blue_green.auto_promotion_seconds.filter(|_| by_itself)?;
+    pause.start_time.0.checked_add(SignedDuration::from_secs(seconds.into())).ok()
 }
 
 fn pods_missing(set: &ReplicaSetView) -> Vec<String> {

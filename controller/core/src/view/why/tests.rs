@@ -1,0 +1,71 @@
+//! Answers about the peer's recordings: real objects in every phase.
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use super::*;
+
+/// The answer about a recorded state, as of `now`.
+fn why(recording: &str, now: &str) -> Why {
+    let recording: Value = serde_json::from_str(recording).unwrap();
+    let rollout = serde_json::from_value(recording["rollout"].clone()).unwrap();
+    let replica_sets: Vec<_> = serde_json::from_value(recording["replicasets"].clone()).unwrap();
+    let services: Vec<_> = serde_json::from_value(recording["services"].clone()).unwrap();
+    let now: Timestamp = now.parse().unwrap();
+    Why::of(&RolloutView::new(&rollout, &replica_sets, &[], &services, now))
+}
+
+macro_rules! recording {
+    ($path:literal) => {
+        include_str!(concat!("../../../../../tests/fixtures/peer/", $path))
+    };
+}
+
+fn commands(why: &Why) -> Vec<&str> {
+    why.you_can.iter().map(|choice| choice.command.as_str()).collect()
+}
+
+fn next(why: &Why) -> Vec<(Option<&str>, &str)> {
+    why.next.iter().map(|next| (next.when.as_deref(), next.what.as_str())).collect()
+}
+
+#[test]
+fn a_manual_gate_needs_somebodys_yes() {
+    let why = why(recording!("manual/02-paused-r2.json"), "2026-11-21T07:04:47Z");
+    assert_eq!(why.phase, "Paused: BlueGreenPause");
+    assert_eq!(why.stands.len(), 2);
+    assert!(
+        why.stands[0].starts_with("active service app-active sends traffic to revision 1 ("),
+        "{:?}",
+        why.stands
+    );
+    assert_eq!(why.blocked_by, ["revision 2 waits for someone to promote it"]);
+    assert_eq!(next(&why), [(None, "nothing by itself: revision 2 needs somebody's yes")]);
+    assert_eq!(commands(&why), ["promote app", "promote --full app", "abort app", "undo app"]);
+}
+
+#[test]
+fn a_timed_gate_says_when_it_opens() {
+    let why = why(recording!("seconds/02-paused-r2.json"), "2026-11-21T07:04:41Z");
+    let next = next(&why);
+    assert!(
+        next.iter().any(|(when, what)| when.is_some() && *what == "the new version is promoted"),
+        "{next:?}"
+    );
+    assert!(next.iter().all(|(_, what)| !what.starts_with("nothing by itself")), "{next:?}");
+}
+
+#[test]
+fn an_aborted_update_stays_so_until_somebody_acts() {
+    let why = why(recording!("abort/03-aborted.json"), "2026-11-21T07:10:00Z");
+    assert_eq!(next(&why).last(), Some(&(None, "nothing: revision 2 stays aborted until somebody acts")));
+    assert!(commands(&why).contains(&"retry rollout app") && !commands(&why).contains(&"abort app"));
+}
+
+#[test]
+fn after_a_promotion_only_the_old_version_is_still_to_go() {
+    let why = why(recording!("manual/03-promoted-r2-old-warm.json"), "2026-11-21T07:04:12Z");
+    assert_eq!(why.blocked_by, Vec::<String>::new());
+    assert_eq!(next(&why).iter().map(|(_, what)| *what).collect::<Vec<_>>(), ["revision 1 is scaled down"]);
+    assert_eq!(commands(&why), ["undo app"]);
+}
