@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | what users ask for, and whether the new version may be promoted now | [`promotion`] |
 //! | what each Service is to select, and whether a selector drifted | [`services`] |
+//! | when the preview Service is to show the new version | [`preview`] |
 //! | whether traffic has really left the old version | [`drain`] |
 //! | how large the new version is to be before it is promoted | [`preview_size`] |
 //! | whether going back to a version needs a gate | [`rollback`] |
@@ -17,6 +18,7 @@
 pub(crate) mod drain;
 pub(crate) mod history;
 pub(crate) mod plan;
+pub(crate) mod preview;
 pub(crate) mod preview_size;
 pub(crate) mod promotion;
 pub(crate) mod rollback;

@@ -8,6 +8,7 @@ use crate::decision::{PointService, Precondition, Write};
 use crate::observed::{Fresh, ServiceSeen};
 
 use super::plan::{Draft, Pass, normal, warning};
+use super::preview;
 use super::promotion::{Steering, Verdict};
 
 /// What the Services select once the writes of this pass have succeeded.
@@ -29,7 +30,7 @@ pub(crate) struct Services {
 
 /// Points both Services where they belong.
 pub(crate) fn point(pass: &Pass<'_>, steering: &Steering, verdict: &Verdict, draft: &mut Draft) -> Services {
-    let preview = preview(pass, draft);
+    let preview = preview::point(pass, steering, draft);
     let live = pass.active.hash();
     let target = target(pass, steering, verdict);
     let recorded = pass.recorded_active.clone();
@@ -99,11 +100,12 @@ fn target(pass: &Pass<'_>, steering: &Steering, verdict: &Verdict) -> Option<Str
         return Some(pass.hash.clone());
     }
     let serves = |hash: &str| pass.with_hash(hash).is_some_and(|seen| seen.ready_replicas > 0);
-    let selected_ready = pass
-        .active
-        .hash()
-        .and_then(|hash| pass.with_hash(hash))
-        .map_or(0, |selected| selected.ready_replicas);
+    let is_selected = |hash: Option<&str>| pass.active.hash().is_none_or(|selected| hash == Some(selected));
+    let selected_ready: i32 = pass
+        .observed
+        .owned()
+        .filter(|seen| is_selected(seen.hash(pass.observed.name())))
+        .fold(0, |ready, seen| ready.saturating_add(seen.ready_replicas));
     let stable = pass.stable_hash.as_deref().filter(|hash| serves(hash));
     if steering.aborted
         && let Some(stable) = stable
@@ -115,26 +117,13 @@ fn target(pass: &Pass<'_>, steering: &Steering, verdict: &Verdict) -> Option<Str
     let unchanged = recorded.filter(|recorded| pass.active.hash() == Some(recorded));
     let waiting =
         stable.filter(|_| pass.stable.is_some_and(|stable| stable.is_fully_available(pass.replicas)));
-    unchanged.or(recorded.filter(|hash| serves(hash))).or(waiting).map(str::to_owned)
+    // From nobody to nobody nothing is lost, and it is right when pods come.
+    let is_lossless = |hash: &str| serves(hash) || (selected_ready == 0 && pass.with_hash(hash).is_some());
+    unchanged.or(recorded.filter(|hash| is_lossless(hash))).or(waiting).map(str::to_owned)
 }
 
-fn preview(pass: &Pass<'_>, draft: &mut Draft) -> Option<String> {
-    let service = pass.preview?;
-    if pass.halted() {
-        return service.hash().map(str::to_owned);
-    }
-    draft.preview = write(service, &pass.hash, pass.observed.name());
-    let recorded = pass.seen.blue_green.as_ref().and_then(|seen| seen.preview_selector.as_deref());
-    let from = if recorded == Some(pass.hash.as_str()) { service.hash() } else { recorded };
-    if from != Some(pass.hash.as_str()) {
-        let (name, from, to) = (&service.name, from.unwrap_or_default(), &pass.hash);
-        let text = format!("Switched selector for service '{name}' from '{from}' to '{to}'");
-        draft.preview_events.push(normal("SwitchService", text));
-    }
-    Some(pass.hash.clone())
-}
-
-fn write(service: &ServiceSeen, hash: &str, rollout: &str) -> Option<Write> {
+/// Points a Service at a version, unless it is so already.
+pub(crate) fn write(service: &ServiceSeen, hash: &str, rollout: &str) -> Option<Write> {
     let managed_by = service.managed_by.is_none().then(|| rollout.to_owned());
     if service.hash() == Some(hash) && managed_by.is_none() {
         return None;

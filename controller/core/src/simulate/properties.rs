@@ -30,6 +30,7 @@ pub(super) enum Action {
     Retry,
     Scale(i32),
     Pause(bool),
+    PreviewWhenReady(bool),
     Strategy(&'static str),
     /// Fields beside the strategy.
     Spec(&'static str),
@@ -95,10 +96,11 @@ pub(super) fn action() -> impl Strategy<Value = Action> {
         3 => Just(Action::Abort),
         2 => Just(Action::Retry),
         2 => (0..4_i32).prop_map(Action::Scale),
-        2 => any::<bool>().prop_map(Action::Pause),
+        4 => any::<bool>().prop_map(Action::Pause),
+        2 => any::<bool>().prop_map(Action::PreviewWhenReady),
         1 => prop::sample::select(STRATEGIES.to_vec()).prop_map(Action::Strategy),
         3 => prop::sample::select(SPECS.to_vec()).prop_map(Action::Spec),
-        2 => (service(), prop::option::of(index())).prop_map(|(name, at)| Action::Selector(name, at)),
+        4 => (service(), prop::option::of(index())).prop_map(|(name, at)| Action::Selector(name, at)),
         1 => service().prop_map(Action::NewService),
         2 => (index(), 0..4_usize).prop_map(|(at, broken)| Action::BreakPods(at, broken)),
         1 => index().prop_map(Action::DeleteSet),
@@ -144,6 +146,10 @@ pub(super) fn carry_out(cluster: &mut Cluster, action: &Action) -> Result<(), St
         Action::Retry => cluster.steer(|status| status.abort = Some(false)),
         Action::Scale(replicas) => cluster.edit(|rollout| rollout.spec.replicas = Some(*replicas)),
         Action::Pause(paused) => cluster.edit(|rollout| rollout.spec.paused = Some(*paused)),
+        Action::PreviewWhenReady(waits) => {
+            let value = waits.then(|| "whenReady".to_owned());
+            cluster.annotate(BTreeMap::from([(keys::PREVIEW_SWITCH.to_owned(), value)]));
+        }
         Action::Strategy(text) => {
             let other = shop(&serde_json::from_str(text).expect("JSON")).rollout.spec.strategy;
             cluster.edit(|rollout| rollout.spec.strategy = other);

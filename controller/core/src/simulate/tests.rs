@@ -1,9 +1,11 @@
 //! The rules of blue-green, played: a world in a sentence, one action, one look.
 
 mod deadline;
+mod delays;
 mod gates;
 mod identity;
 mod mistakes;
+mod preview;
 mod preview_size;
 mod rollback;
 mod scale;

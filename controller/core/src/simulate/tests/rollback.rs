@@ -4,6 +4,8 @@ use serde_json::json;
 use verdigris_crds::keys;
 
 use super::{released, updated};
+use crate::approval::Approval;
+use crate::simulate::Cluster;
 
 #[test]
 fn inside_the_window_a_cold_version_is_promoted_without_its_gate() {
@@ -77,6 +79,45 @@ fn an_abort_of_a_rollback_inside_the_window_is_obeyed() {
     cluster.wait(10);
     assert_eq!(cluster.active(), cluster.hash(2));
     assert_eq!(cluster.phase().0, "Degraded");
+}
+
+/// `undo --now`: the template of an older revision, and the approval of the revision that it will be.
+fn undo_now(cluster: &mut Cluster, revision: u64, next: u64) {
+    let set = cluster.set(revision);
+    let approval = Approval {
+        hash: set.hash("app").unwrap_or_default().to_owned(),
+        revision: Some(next),
+        user: Some("anna".into()),
+        at: Some(cluster.now),
+        by: "kubectl-rollouts".into(),
+    };
+    let image = cluster.templates[&set.name].pointer("/spec/containers/0/image").cloned();
+    cluster.annotate([(keys::APPROVAL.to_owned(), Some(approval.to_annotation()))].into());
+    cluster.set_image(image.as_ref().and_then(serde_json::Value::as_str).expect("an image"));
+}
+
+#[test]
+fn a8_undo_now_promotes_a_cold_version_when_it_is_ready_without_a_second_gate() {
+    for strategy in [json!({}), json!({"previewReplicaCount": 1})] {
+        let mut cluster = released(&strategy, 3);
+        undo_now(&mut cluster, 1, 4);
+        cluster.wait(4);
+        assert_eq!(cluster.active(), cluster.hash(4), "{strategy}");
+        assert_eq!(cluster.told("RolloutPaused"), 2, "{strategy}: the releases of 2 and 3");
+        assert_eq!(cluster.phase(), ("Healthy", ""), "{strategy}");
+    }
+}
+
+#[test]
+fn a8_undo_now_in_the_middle_of_an_update_leaves_nothing_behind() {
+    let mut cluster = released(&json!({}), 2);
+    cluster.set_image("example/app:3");
+    cluster.wait(4);
+    undo_now(&mut cluster, 1, 4);
+    cluster.wait(4);
+    assert_eq!(cluster.active(), cluster.hash(4));
+    cluster.wait(20);
+    assert_eq!(cluster.sizes(), [(2, 0), (3, 0), (4, 2)].into());
 }
 
 #[test]

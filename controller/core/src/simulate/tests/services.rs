@@ -4,6 +4,7 @@ use serde_json::json;
 use verdigris_crds::keys;
 
 use super::{deployed, promoted, updated};
+use crate::simulate::Cluster;
 
 #[test]
 fn preview_is_pointed_in_the_pass_that_creates_the_replica_set() {
@@ -84,19 +85,73 @@ fn drift_is_not_restored_to_a_version_without_ready_pods() {
     assert!(cluster.condition(keys::SERVICE_DRIFT).is_some());
 }
 
-#[test]
-fn a_service_made_again_or_renamed_in_an_update_serves_stable() {
-    let mut cluster = updated(&json!({}));
-    cluster.add_service("app-active");
-    cluster.wait(0);
-    assert_eq!(cluster.active(), cluster.hash(1));
+/// Ways to be in the middle of an update, with version 1 active and stable.
+fn in_the_middle() -> Vec<(&'static str, Cluster)> {
+    let mut growing = updated(&json!({"previewReplicaCount": 1}));
+    growing.promote();
+    growing.wait(0);
+    let mut failing = deployed(&json!({"autoPromotionEnabled": true}));
+    failing.set_image("example/app:bad");
+    failing.wait(5);
+    let mut aborted = updated(&json!({}));
+    aborted.steer(|status| status.abort = Some(true));
+    aborted.wait(1);
+    let seconds = json!({"autoPromotionEnabled": true, "autoPromotionSeconds": 60});
+    vec![
+        ("waiting for somebody", updated(&json!({}))),
+        ("waiting for its time", updated(&seconds)),
+        ("growing after its approval", growing),
+        ("failing without a gate", failing),
+        ("aborted", aborted),
+    ]
+}
 
+fn rename_active(cluster: &mut Cluster, name: &str) {
+    cluster.apply(&json!({"strategy": {"blueGreen": {"activeService": name}}}));
+}
+
+#[test]
+fn a_service_made_again_in_an_update_serves_stable() {
+    for (name, mut cluster) in in_the_middle() {
+        cluster.services.remove("app-active");
+        cluster.settle().expect("safe");
+        assert!(cluster.phase().1.starts_with("InvalidSpec"), "{name}: {}", cluster.phase().1);
+        cluster.add_service("app-active");
+        cluster.settle().expect("safe");
+        assert_eq!(cluster.active(), cluster.hash(1), "{name}");
+        assert_eq!(cluster.told("Initial deploy"), 1, "{name}");
+    }
+}
+
+#[test]
+fn an_active_service_renamed_in_an_update_serves_stable() {
+    for (name, mut cluster) in in_the_middle() {
+        cluster.add_service("app-front");
+        rename_active(&mut cluster, "app-front");
+        cluster.settle().expect("safe");
+        assert_eq!(cluster.services["app-front"].hash(), Some(cluster.hash(1).as_str()), "{name}");
+        assert_eq!(cluster.told("Initial deploy"), 1, "{name}");
+    }
+}
+
+#[test]
+fn services_that_change_places_in_an_update_serve_what_each_is_for() {
+    for (name, mut cluster) in in_the_middle() {
+        let names = json!({"activeService": "app-preview", "previewService": "app-active"});
+        cluster.apply(&json!({"strategy": {"blueGreen": names}}));
+        cluster.settle().expect("safe");
+        assert_eq!(cluster.services["app-preview"].hash(), Some(cluster.hash(1).as_str()), "{name}");
+        assert_eq!(cluster.services["app-active"].hash(), Some(cluster.hash(2).as_str()), "{name}");
+    }
+}
+
+#[test]
+fn a_service_named_in_the_very_edit_that_begins_an_update_serves_stable() {
+    let mut cluster = deployed(&json!({}));
     cluster.add_service("app-front");
-    cluster.edit(|rollout| {
-        let strategy = rollout.spec.strategy.as_mut().and_then(|strategy| strategy.blue_green.as_mut());
-        strategy.expect("blue-green").active_service = "app-front".into();
-    });
-    cluster.wait(1);
+    rename_active(&mut cluster, "app-front");
+    cluster.set_image("example/app:2");
+    cluster.wait(30);
     assert_eq!(cluster.services["app-front"].hash(), Some(cluster.hash(1).as_str()));
     assert_eq!(cluster.phase(), ("Paused", "BlueGreenPause"));
 }
