@@ -49,5 +49,7 @@ pub const PROGRESS: &str = "verdigris.dev/Progress";
 pub const APPROVAL_CONDITION: &str = "verdigris.dev/Approval";
 /// Condition of ours: the active Service selects something else than recorded, and it is left alone for a reason.
 pub const SERVICE_DRIFT: &str = "verdigris.dev/ServiceDrift";
+/// Condition of ours: what is awaited, and until when; absent while nothing is.
+pub const AWAITED: &str = "verdigris.dev/Awaited";
 /// Condition of ours: the API server refuses a write, for a reason that trying again does not mend at once.
 pub const WRITE_REFUSED: &str = "verdigris.dev/WriteRefused";

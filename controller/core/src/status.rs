@@ -1,5 +1,6 @@
 //! The whole wanted status, and the events that tell what changed in it.
 
+mod awaited;
 pub(crate) mod conditions;
 pub(crate) mod counts;
 pub(crate) mod deadline;
@@ -42,8 +43,11 @@ pub(crate) fn next(
     events.extend(draft.active_events.iter().cloned());
     events.extend(completed(pass, promotion, &status));
     events.extend(own_conditions(pass, steering, services, promotion, traffic, &mut conditions));
-    status.conditions = conditions.into_list();
+    // The phase reads the peer's conditions, and what is awaited hangs on the phase.
+    status.conditions = conditions.list();
     phase::fill(pass, steering, &mut status);
+    awaited::fill(pass, steering, traffic, draft, &status, &mut conditions);
+    status.conditions = conditions.into_list();
     duration::fill(pass, steering, promotion, &mut status);
     events.extend(pause_events(pass, &status));
     (status, events, due)

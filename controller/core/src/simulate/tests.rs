@@ -1,5 +1,6 @@
 //! The rules of blue-green, played: a world in a sentence, one action, one look.
 
+mod awaited;
 mod deadline;
 mod delays;
 mod gates;

@@ -13,6 +13,10 @@ impl Conditions {
         Self(status.conditions.clone().unwrap_or_default())
     }
 
+    pub fn list(&self) -> Option<Vec<Condition>> {
+        (!self.0.is_empty()).then(|| self.0.clone())
+    }
+
     pub fn into_list(self) -> Option<Vec<Condition>> {
         (!self.0.is_empty()).then_some(self.0)
     }
