@@ -37,6 +37,19 @@ pub fn dns_subdomain_faults(name: &str) -> Vec<String> {
     faults
 }
 
+/// What is wrong with a subdomain whose labels may have, and begin with, underscores.
+pub fn loose_subdomain_faults(name: &str) -> Vec<String> {
+    const LOOSE: &str = "_?[a-z0-9]([-_a-z0-9]*[a-z0-9])?";
+    let mut faults = length_fault(name, 253);
+    let is_loose = |label: &str| is_dns_label(&label.strip_prefix('_').unwrap_or(label).replace("_", "-"));
+    if !name.split('.').all(is_loose) {
+        faults.push(format!(
+            "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '_', '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '{LOOSE}(\\.{LOOSE})*')"
+        ));
+    }
+    faults
+}
+
 /// What is wrong with a lower-case RFC 1123 label.
 pub fn dns_label_faults(name: &str) -> Vec<String> {
     let mut faults = length_fault(name, 63);
@@ -61,6 +74,43 @@ pub fn dns_1035_label_faults(name: &str) -> Vec<String> {
         );
     }
     faults
+}
+
+/// What is wrong with a subdomain whose first label may be `*`.
+pub fn wildcard_subdomain_faults(name: &str) -> Vec<String> {
+    let mut faults = length_fault(name, 253);
+    if !name.strip_prefix("*.").is_some_and(|rest| rest.split('.').all(is_dns_label)) {
+        faults.push(format!(
+            "a wildcard DNS-1123 subdomain must start with '*.', followed by a valid DNS subdomain, which must consist of lower case alphanumeric characters, '-' or '.' and end with an alphanumeric character (e.g. '*.example.com', regex used for validation is '\\*\\.{LABEL}(\\.{LABEL})*')"
+        ));
+    }
+    faults
+}
+
+/// What is wrong with the name of a variable of an environment.
+pub fn variable_name_faults(name: &str) -> Vec<String> {
+    if name.is_empty() {
+        return vec!["environment variable name must be non-empty".to_owned()];
+    }
+    let printable = name.bytes().all(|byte| (0x20..0x7f).contains(&byte) && byte != b'=');
+    let fault =
+        "a valid environment variable name must consist only of printable ASCII characters other than '='";
+    (!printable).then(|| fault.to_owned()).into_iter().collect()
+}
+
+/// What is wrong with the name of a header of HTTP.
+pub fn header_name_faults(name: &str) -> Vec<String> {
+    let fits = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    let fault = "a valid HTTP header must consist of alphanumeric characters or '-' (e.g. 'X-Header-Name', regex used for validation is '[-A-Za-z0-9]+')";
+    (!fits).then(|| fault.to_owned()).into_iter().collect()
+}
+
+/// What is wrong with a percentage.
+pub fn percent_faults(text: &str) -> Vec<String> {
+    let digits = text.strip_suffix('%').unwrap_or_default();
+    let fits = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    let fault = "a valid percent string must be a numeric string followed by an ending '%' (e.g. '1%',  or '93%', regex used for validation is '[0-9]+%')";
+    (!fits).then(|| fault.to_owned()).into_iter().collect()
 }
 
 /// What is wrong with a name that only has to fit into a path.

@@ -24,6 +24,7 @@ use crate::{
 };
 
 mod body;
+mod classes;
 mod commit;
 mod create;
 mod custom;
@@ -33,6 +34,7 @@ mod list;
 mod namespaces;
 mod patch;
 mod pods;
+
 mod restore;
 mod reviews;
 mod scale;

@@ -4,6 +4,7 @@ use serde_json::{Map, Value};
 
 use super::rules::{object_at, text};
 use crate::field_error::FieldError;
+use crate::json_syntax;
 use crate::resource::{SelectableField, Strategy};
 
 /// Keys and values together may not be larger than this.
@@ -70,21 +71,55 @@ pub(super) fn base64(bytes: &[u8]) -> String {
 
 fn secret_faults(secret: &Value) -> Vec<FieldError> {
     let mut faults = key_faults(secret, &["data"]);
-    let there = |key: &&str| !secret["data"][*key].is_null();
-    let needed: &[&str] = match text(secret, "type") {
-        // Either will do.
-        "kubernetes.io/basic-auth" if !["username", "password"].iter().any(|key| there(key)) => {
-            &["username", "password"]
+    let has = |key: &str| !secret["data"][key].is_null();
+    let missing = |key: &&str| FieldError::required(format!("data[{key}]"), "");
+    let kind = text(secret, "type");
+    match kind {
+        "kubernetes.io/service-account-token" => {
+            let account = "kubernetes.io/service-account.name";
+            if text(&secret["metadata"]["annotations"], account).is_empty() {
+                faults.push(FieldError::required(format!("metadata.annotations[{account}]"), ""));
+            }
         }
-        "kubernetes.io/tls" => &["tls.crt", "tls.key"],
-        "kubernetes.io/dockerconfigjson" => &[".dockerconfigjson"],
-        "kubernetes.io/dockercfg" => &[".dockercfg"],
-        "kubernetes.io/ssh-auth" => &["ssh-privatekey"],
-        _ => &[],
-    };
-    let missing = needed.iter().filter(|key| !there(key));
-    faults.extend(missing.map(|key| FieldError::required(format!("data[{key}]"), "")));
+        "kubernetes.io/dockercfg" | "kubernetes.io/dockerconfigjson" => {
+            let key = if kind.ends_with("json") { ".dockerconfigjson" } else { ".dockercfg" };
+            match secret["data"][key].as_str() {
+                None => faults.push(missing(&key)),
+                Some(encoded) => faults.extend(unreadable(encoded).map(|why| {
+                    FieldError::invalid(format!("data[{key}]"), "<secret contents redacted>", why)
+                })),
+            }
+        }
+        "kubernetes.io/basic-auth" if !has("username") && !has("password") => {
+            faults.extend(["username", "password"].iter().map(missing));
+        }
+        "kubernetes.io/ssh-auth" if text(&secret["data"], "ssh-privatekey").is_empty() => {
+            faults.push(missing(&"ssh-privatekey"));
+        }
+        "kubernetes.io/tls" => {
+            faults.extend(["tls.crt", "tls.key"].iter().filter(|key| !has(key)).map(missing));
+        }
+        _ => {}
+    }
     faults
+}
+
+/// Why something encoded is no JSON object.
+fn unreadable(encoded: &str) -> Option<String> {
+    let bytes = crate::base64::decode(&encoded.replace('+', "-").replace('/', "_"))?;
+    match serde_json::from_slice::<Value>(&bytes) {
+        Ok(Value::Object(_) | Value::Null) => None,
+        Ok(other) => {
+            let kind = match other {
+                Value::Bool(_) => "bool",
+                Value::Number(_) => "number",
+                Value::String(_) => "string",
+                _ => "array",
+            };
+            Some(format!("json: cannot unmarshal {kind} into Go value of type map[string]interface {{}}"))
+        }
+        Err(error) => Some(json_syntax::fault(&bytes).unwrap_or_else(|| error.to_string())),
+    }
 }
 
 fn key_faults(object: &Value, fields: &[&str]) -> Vec<FieldError> {
@@ -107,6 +142,11 @@ fn key_faults(object: &Value, fields: &[&str]) -> Vec<FieldError> {
         faults.push(FieldError::too_long("[]", BYTES_MAX));
     }
     faults
+}
+
+/// What is wrong with the key of a ConfigMap or Secret.
+pub(super) fn key_faults_of(key: &str) -> Vec<String> {
+    key_fault(key).into_iter().collect()
 }
 
 fn key_fault(key: &str) -> Option<String> {

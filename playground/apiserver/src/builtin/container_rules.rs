@@ -1,225 +1,309 @@
-//! What a container must be like.
+//! What the containers of a pod must be like.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::quantity;
-use super::rules::{items, not_negative, one_of, port_fault, port_name_faults, port_or_name_faults, text};
+use super::place::Place;
+use super::pod_rules::{descending_path, of_container};
+use super::rules::port_name_faults;
 use crate::field_error::FieldError;
 use crate::names;
 
-/// Faults of the container at `path`; `volumes` are the names it may mount, `seen` the containers before it.
-pub(super) fn container<'a>(
-    container: &'a Value,
-    path: &str,
-    volumes: &BTreeSet<&str>,
-    seen: &mut BTreeSet<&'a str>,
-) -> Vec<FieldError> {
-    let mut faults = label_name_faults(container, path, seen);
-    let image = text(container, "image");
-    if image.is_empty() {
-        faults.push(FieldError::required(format!("{path}.image"), ""));
-    } else if image.trim() != image {
-        let detail = "must not have leading or trailing whitespace";
-        faults.push(FieldError::invalid(format!("{path}.image"), image, detail));
+pub(super) mod environment;
+mod handlers;
+pub(super) mod resources;
+
+/// The volumes of a pod by name.
+type Volumes<'a> = BTreeMap<&'a str, &'a Value>;
+
+/// Faults of all containers of a pod.
+pub(super) fn containers(spec: &Place<'_>, volumes: &Volumes<'_>) -> Vec<FieldError> {
+    let (main, first) = (spec.field("containers"), spec.field("initContainers"));
+    let mut faults = Vec::new();
+    if main.is_empty() {
+        faults.push(main.required(""));
     }
-    faults.extend(one_of(container, "imagePullPolicy", path, &["Always", "IfNotPresent", "Never"]));
-    faults.extend(one_of(container, "terminationMessagePolicy", path, &["FallbackToLogsOnError", "File"]));
-    faults.extend(ports(container, path));
-    faults.extend(environment(container, path));
-    faults.extend(mounts(container, path, volumes));
-    for probe_name in ["livenessProbe", "readinessProbe", "startupProbe"] {
-        if container[probe_name].is_object() {
-            faults.extend(probe(&container[probe_name], &format!("{path}.{probe_name}")));
-        }
+    let mut seen = BTreeSet::new();
+    for container in main.items() {
+        faults.extend(common(&container, spec, volumes));
+        faults.extend(container.field("name").unique(&mut seen));
+        faults.extend(handlers::hooks(&container, spec));
+        faults.extend(handlers::probes(&container, spec));
+        faults.extend(restarts(&container));
     }
-    for hook in ["postStart", "preStop"] {
-        let handler = &container["lifecycle"][hook];
-        if handler.is_object() {
-            faults.extend(handler_faults(handler, &format!("{path}.lifecycle.{hook}")));
-        }
+    let mut host_ports = BTreeSet::new();
+    faults.extend(main.items().flat_map(|container| shared_host_ports(&container, &mut host_ports)));
+    for container in first.items() {
+        faults.extend(common(&container, spec, volumes));
+        faults.extend(restarts(&container));
+        faults.extend(container.field("name").unique(&mut seen));
+        // The real server counts the one container that it looks at as the first.
+        let named = container.named(format!("{}[0]", first.path));
+        faults.extend(shared_host_ports(&named, &mut BTreeSet::new()));
+        faults.extend(of_first(&container, spec));
     }
-    faults.extend(resources(&container["resources"], &format!("{path}.resources")));
     faults
 }
 
-fn ports(container: &Value, path: &str) -> Vec<FieldError> {
+/// Containers that come first and end have nothing that is for those that stay.
+fn of_first(container: &Place<'_>, spec: &Place<'_>) -> Vec<FieldError> {
+    if container.field("restartPolicy").text() == "Always" {
+        let mut faults = handlers::hooks(container, spec);
+        faults.extend(handlers::probes(container, spec));
+        return faults;
+    }
+    let fields = ["lifecycle", "livenessProbe", "readinessProbe", "startupProbe"];
+    let given = fields.iter().map(|field| container.field(field)).filter(Place::is_set);
+    let detail = "may not be set for init containers without restartPolicy=Always";
+    let mut faults: Vec<FieldError> = given.map(|field| field.forbidden(detail)).collect();
+    for policy in container.list("resizePolicy").map(|policy| policy.field("restartPolicy")) {
+        if policy.text() == "RestartContainer" {
+            let detail = "must not be set to 'RestartContainer' for non-sidecar initContainers";
+            faults.push(policy.invalid(detail));
+        }
+    }
+    faults
+}
+
+/// What all sorts of containers have in common.
+fn common(container: &Place<'_>, spec: &Place<'_>, volumes: &Volumes<'_>) -> Vec<FieldError> {
+    let mut faults = container.field("name").needed_worded(names::dns_label_faults);
+    faults.extend(container.field("image").needed());
+    faults.extend(container.field("terminationMessagePolicy").among(&["File", "FallbackToLogsOnError"]));
+    faults.extend(ports(container));
+    faults.extend(environment::variables(container));
+    faults.extend(environment::sources(container));
+    faults.extend(mounts(container, volumes));
+    faults.extend(devices(container, volumes));
+    faults.extend(container.field("imagePullPolicy").among(&["Always", "IfNotPresent", "Never"]));
+    let resources = container.field("resources");
+    faults.extend(resources::requirements(&resources, resources::container_name));
+    faults.extend(claims(&resources, spec));
+    faults.extend(resizing(container, spec));
+    let own_users = *spec.field("hostUsers").value == false;
+    faults.extend(of_container(&container.field("securityContext"), own_users));
+    faults
+}
+
+fn ports(container: &Place<'_>) -> Vec<FieldError> {
     let mut faults = Vec::new();
     let mut seen = BTreeSet::new();
-    for (path, port) in items(container, "ports", path) {
-        let name = text(port, "name");
+    for port in container.list("ports") {
+        let name = port.field("name");
         if !name.is_empty() {
-            faults.extend(port_name_faults(name, &format!("{path}.name")));
-            if !seen.insert(name) {
-                faults.push(FieldError::duplicate(format!("{path}.name"), name));
+            let wrong = port_name_faults(name.text(), &name.path);
+            if wrong.is_empty() {
+                faults.extend(name.unique(&mut seen));
+            }
+            faults.extend(wrong);
+        }
+        for (field, needed) in [("containerPort", true), ("hostPort", false)] {
+            let number = port.field(field);
+            if number.number().unwrap_or(0) != 0 {
+                faults.extend(number.port());
+            } else if needed {
+                faults.push(number.required(""));
             }
         }
-        if port["containerPort"].as_i64().unwrap_or(0) == 0 {
-            faults.push(FieldError::required(format!("{path}.containerPort"), ""));
-        } else {
-            faults.extend(port_fault(&port["containerPort"], &format!("{path}.containerPort")));
-        }
-        if port["hostPort"].as_i64().unwrap_or(0) != 0 {
-            faults.extend(port_fault(&port["hostPort"], &format!("{path}.hostPort")));
-        }
-        faults.extend(one_of(port, "protocol", &path, &["SCTP", "TCP", "UDP"]));
+        faults.extend(port.field("protocol").among(&["SCTP", "TCP", "UDP"]));
     }
     faults
 }
 
-fn environment(container: &Value, path: &str) -> Vec<FieldError> {
+/// Ports of the node that are asked for twice.
+fn shared_host_ports(container: &Place<'_>, taken: &mut BTreeSet<String>) -> Vec<FieldError> {
     let mut faults = Vec::new();
-    for (path, variable) in items(container, "env", path) {
-        let name = text(variable, "name");
-        if name.is_empty() {
-            faults.push(FieldError::required(format!("{path}.name"), ""));
-        } else if !name.bytes().all(|byte| (0x20..0x7f).contains(&byte) && byte != b'=') {
-            let detail = "a valid environment variable name must consist only of printable ASCII characters other than '='";
-            faults.push(FieldError::invalid(format!("{path}.name"), name, detail));
-        }
-        let Some(source) = variable.get("valueFrom").and_then(Value::as_object) else { continue };
-        let path = format!("{path}.valueFrom");
-        if !text(variable, "value").is_empty() {
-            faults.push(FieldError::invalid(&*path, "", "may not be specified when `value` is not empty"));
-        }
-        match source.len() {
-            1 => {}
-            0 => faults.push(FieldError::invalid(
-                &*path,
-                "",
-                "must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef`, `secretKeyRef` or `fileKeyRef`",
-            )),
-            _ => {
-                let detail = "may not have more than one field specified at a time";
-                faults.push(FieldError::invalid(&*path, "", detail));
-            }
-        }
-        for key_ref in ["configMapKeyRef", "secretKeyRef"] {
-            if let Some(reference) = source.get(key_ref)
-                && text(reference, "key").is_empty()
-            {
-                faults.push(FieldError::required(format!("{path}.{key_ref}.key"), ""));
-            }
+    for port in container.list("ports") {
+        let number = port.field("hostPort").number().unwrap_or_default();
+        let wanted = format!("{}/{}/{number}", port.field("protocol").text(), port.field("hostIP").text());
+        if number != 0 && !taken.insert(wanted.clone()) {
+            faults.push(FieldError::duplicate(format!("{}.hostPort", port.path), wanted));
         }
     }
     faults
 }
 
-fn mounts(container: &Value, path: &str, volumes: &BTreeSet<&str>) -> Vec<FieldError> {
+fn mounts(container: &Place<'_>, volumes: &Volumes<'_>) -> Vec<FieldError> {
+    let all = container.field("volumeMounts");
+    let in_devices = |field: &str, text: &str| {
+        container.list("volumeDevices").any(|device| device.field(field).text() == text)
+    };
+    let privileged = container.field("securityContext.privileged").is_true();
     let mut faults = Vec::new();
     let mut seen = BTreeSet::new();
-    for (path, mount) in items(container, "volumeMounts", path) {
-        let name = text(mount, "name");
-        if name.is_empty() {
-            faults.push(FieldError::required(format!("{path}.name"), ""));
+    for mount in all.items() {
+        let (name, at) = (mount.field("name"), mount.field("mountPath"));
+        faults.extend(name.needed());
+        if !volumes.contains_key(name.text()) {
+            faults.push(name.not_found());
         }
-        if !volumes.contains(name) {
-            faults.push(FieldError::new(
-                crate::field_error::FieldErrorKind::NotFound,
-                format!("{path}.name"),
-                Some(name.into()),
-                "",
-            ));
+        faults.extend(at.needed());
+        if !seen.insert(at.text()) {
+            faults.push(at.invalid("must be unique"));
         }
-        let at = text(mount, "mountPath");
-        if at.is_empty() {
-            faults.push(FieldError::required(format!("{path}.mountPath"), ""));
-        } else if !seen.insert(at) {
-            faults.push(FieldError::invalid(format!("{path}.mountPath"), at, "must be unique"));
+        if in_devices("name", name.text()) {
+            faults.push(name.invalid("must not already exist in volumeDevices"));
         }
+        if in_devices("devicePath", at.text()) {
+            faults.push(at.invalid("must not already exist as a path in volumeDevices"));
+        }
+        // What follows is said of the list, not of the item.
+        let shared = |field: &str| mount.field(field).named(format!("{}.{field}", all.path));
+        let (below, expression) = (shared("subPath"), shared("subPathExpr"));
+        faults.extend(descending_path(&below));
+        if !expression.is_empty() && !below.is_empty() {
+            let detail = "subPathExpr and subPath are mutually exclusive";
+            faults.push(mount.field("subPathExpr").invalid(detail));
+        }
+        faults.extend(descending_path(&expression));
+        let propagation = shared("mountPropagation");
+        faults.extend(propagation.among(&["Bidirectional", "HostToContainer", "None"]));
+        if propagation.text() == "Bidirectional" && !privileged {
+            let detail = "Bidirectional mount propagation is available only to privileged containers";
+            faults.push(propagation.forbidden(detail));
+        }
+        faults.extend(read_only(&mount, &shared("recursiveReadOnly")));
     }
     faults
 }
 
-fn probe(probe: &Value, path: &str) -> Vec<FieldError> {
-    let mut faults = handler_faults(probe, path);
-    for field in
-        ["initialDelaySeconds", "timeoutSeconds", "periodSeconds", "successThreshold", "failureThreshold"]
-    {
-        faults.extend(not_negative(probe, field, path));
-    }
-    faults
-}
-
-/// A probe or hook does exactly one thing.
-fn handler_faults(handler: &Value, path: &str) -> Vec<FieldError> {
+fn read_only(mount: &Place<'_>, recursive: &Place<'_>) -> Vec<FieldError> {
     let mut faults = Vec::new();
-    let kinds = ["exec", "httpGet", "tcpSocket", "grpc", "sleep"];
-    let given: Vec<&str> = kinds.into_iter().filter(|kind| handler[kind].is_object()).collect();
-    for more in given.iter().skip(1) {
-        let detail = "may not specify more than 1 handler type";
-        faults.push(FieldError::forbidden(format!("{path}.{more}"), detail));
+    if ["Enabled", "IfPossible"].contains(&recursive.text()) {
+        if !mount.field("readOnly").is_true() {
+            faults.push(recursive.forbidden("may only be specified when readOnly is true"));
+        }
+        if !["", "None"].contains(&mount.field("mountPropagation").text()) {
+            let detail = "may only be specified when mountPropagation is None or not specified";
+            faults.push(recursive.forbidden(detail));
+        }
     }
-    let Some(first) = given.first() else {
-        return vec![FieldError::required(path, "must specify a handler type")];
+    faults.extend(recursive.among(&["Disabled", "Enabled", "IfPossible"]));
+    faults
+}
+
+fn devices(container: &Place<'_>, volumes: &Volumes<'_>) -> Vec<FieldError> {
+    let in_mounts = |field: &str, text: &str| {
+        container.list("volumeMounts").any(|mount| mount.field(field).text() == text)
     };
-    let path = format!("{path}.{first}");
-    let action = &handler[first];
-    match *first {
-        "exec" if action["command"].as_array().is_none_or(Vec::is_empty) => {
-            faults.push(FieldError::required(format!("{path}.command"), ""));
-        }
-        "httpGet" | "tcpSocket" => {
-            faults.extend(port_or_name_faults(&action["port"], &format!("{path}.port")));
-            faults.extend(one_of(action, "scheme", &path, &["HTTP", "HTTPS"]));
-        }
-        "grpc" => faults.extend(port_fault(&action["port"], &format!("{path}.port"))),
-        _ => {}
-    }
-    faults
-}
-
-fn resources(resources: &Value, path: &str) -> Vec<FieldError> {
     let mut faults = Vec::new();
-    let limits = resources["limits"].as_object();
-    for list in ["limits", "requests"] {
-        for (resource, amount) in resources[list].as_object().into_iter().flatten() {
-            let Some(quantity) = read(amount) else { continue };
-            if quantity.is_negative() {
-                let detail = "must be greater than or equal to 0";
-                faults.push(FieldError::invalid(
-                    format!("{path}.{list}[{resource}]"),
-                    amount.clone(),
-                    detail,
-                ));
-                continue;
+    let (mut names, mut paths) = (BTreeSet::new(), BTreeSet::new());
+    for device in container.list("volumeDevices") {
+        let (name, at) = (device.field("name"), device.field("devicePath"));
+        faults.extend(name.needed());
+        if names.contains(name.text()) {
+            faults.push(name.invalid("must be unique"));
+        }
+        match volumes.get(name.text()) {
+            None => faults.push(name.not_found()),
+            Some(volume) if volume["persistentVolumeClaim"].is_null() && volume["ephemeral"].is_null() => {
+                let detail =
+                    "can only use volume source type of PersistentVolumeClaim or Ephemeral for block mode";
+                faults.push(name.invalid(detail));
             }
-            let limit = limits.and_then(|limits| limits.get(resource)).and_then(read);
-            if let Some(limit) =
-                limit.filter(|limit| list == "requests" && quantity.as_f64() > limit.as_f64())
-            {
-                let detail = format!("must be less than or equal to {resource} limit of {limit}");
-                faults.push(FieldError::invalid(format!("{path}.{list}"), amount.clone(), detail));
-            }
+            Some(_) => {}
+        }
+        faults.extend(at.needed());
+        if paths.contains(at.text()) {
+            faults.push(at.invalid("must be unique"));
+        }
+        if at.text().split('/').any(|part| part == "..") {
+            faults.push(at.invalid("can not contain backsteps ('..')"));
+        } else {
+            paths.insert(at.text());
+        }
+        if in_mounts("name", name.text()) {
+            faults.push(name.invalid("must not already exist in volumeMounts"));
+        }
+        if in_mounts("mountPath", at.text()) {
+            faults.push(at.invalid("must not already exist as a path in volumeMounts"));
+        }
+        if !name.is_empty() {
+            names.insert(name.text());
         }
     }
     faults
 }
 
-fn read(amount: &Value) -> Option<quantity::Quantity> {
-    match amount {
-        Value::String(text) => quantity::parse(text).ok(),
-        Value::Number(number) => quantity::parse(&number.to_string()).ok(),
-        _ => None,
+/// Claims of a container are some of its pod's.
+fn claims(resources: &Place<'_>, spec: &Place<'_>) -> Vec<FieldError> {
+    let known: BTreeSet<&str> = spec
+        .list("resourceClaims")
+        .map(|claim| claim.field("name").text())
+        .filter(|name| !name.is_empty())
+        .collect();
+    let mut faults = Vec::new();
+    let mut seen = BTreeSet::new();
+    for claim in resources.list("claims") {
+        let name = claim.field("name").named(&*claim.path);
+        if name.is_empty() {
+            faults.push(name.required(""));
+            continue;
+        }
+        if claim.field("request").is_empty() {
+            faults.extend(name.unique(&mut seen));
+        }
+        if !known.contains(name.text()) {
+            let mut fault = name.not_found();
+            let listed: Vec<&str> = known.iter().copied().collect();
+            let which = if known.is_empty() {
+                " which is empty".to_owned()
+            } else {
+                format!(": {}", listed.join(", "))
+            };
+            fault.detail = format!("must be one of the names in pod.spec.resourceClaims{which}");
+            faults.push(fault);
+        }
     }
+    faults
 }
 
-/// What is wrong with the `name` of an item (a container, a volume), which must be a label that no item before it has.
-pub(super) fn label_name_faults<'a>(
-    item: &'a Value,
-    path: &str,
-    seen: &mut BTreeSet<&'a str>,
-) -> Vec<FieldError> {
-    let name = text(item, "name");
-    let name_path = format!("{path}.name");
-    if name.is_empty() {
-        return vec![FieldError::required(name_path, "")];
+fn resizing(container: &Place<'_>, spec: &Place<'_>) -> Vec<FieldError> {
+    let all = container.field("resizePolicy");
+    let mut faults = Vec::new();
+    let mut seen = BTreeSet::new();
+    for policy in all.items() {
+        let shared = |field: &str| policy.field(field).named(&*all.path);
+        let (resource, restart) = (shared("resourceName"), shared("restartPolicy"));
+        if !seen.insert(resource.text()) {
+            faults.push(resource.named(&*policy.path).duplicate());
+        }
+        for (field, allowed) in
+            [(&resource, ["cpu", "memory"]), (&restart, ["NotRequired", "RestartContainer"])]
+        {
+            match field.needed() {
+                Some(fault) => faults.push(fault),
+                None => faults.extend(field.among(&allowed)),
+            }
+        }
+        if spec.field("restartPolicy").text() == "Never" && restart.text() != "NotRequired" {
+            faults.push(restart.invalid("must be 'NotRequired' when pod `restartPolicy` is 'Never'"));
+        }
     }
-    let faults = names::dns_label_faults(name).into_iter();
-    let mut faults: Vec<_> = faults.map(|fault| FieldError::invalid(&*name_path, name, fault)).collect();
-    if !seen.insert(name) {
-        faults.push(FieldError::duplicate(name_path, name));
+    faults
+}
+
+/// Containers may have rules of their own for when they start again.
+fn restarts(container: &Place<'_>) -> Vec<FieldError> {
+    let (policy, rules) = (container.field("restartPolicy"), container.field("restartPolicyRules"));
+    let mut faults: Vec<FieldError> = policy.among(&["Always", "Never", "OnFailure"]).into_iter().collect();
+    if !policy.is_set() && !rules.is_empty() {
+        faults.push(policy.required("must specify restartPolicy when restart rules are used"));
+    }
+    if rules.len() > 20 {
+        faults.push(FieldError::too_many(&*rules.path, rules.len(), 20));
+    }
+    for rule in rules.items() {
+        let (action, codes) = (rule.field("action"), rule.field("exitCodes"));
+        if !["Restart", "RestartAllContainers"].contains(&action.text()) {
+            faults.push(action.unsupported(&["Restart", "RestartAllContainers"]));
+        }
+        if !codes.is_set() {
+            faults.push(codes.required("must be specified"));
+        } else if !["In", "NotIn"].contains(&codes.field("operator").text()) {
+            faults.push(codes.field("operator").unsupported(&["In", "NotIn"]));
+        }
     }
     faults
 }

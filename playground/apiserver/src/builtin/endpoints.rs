@@ -5,6 +5,8 @@ use std::net::IpAddr;
 
 use serde_json::Value;
 
+use super::place::Place;
+use super::pod_rules;
 use super::rules::{fill, immutable, items, one_of, text};
 use crate::field_error::FieldError;
 use crate::names;
@@ -44,11 +46,36 @@ pub(super) fn slice() -> Strategy {
 
 fn subset_faults(object: &Value) -> Vec<FieldError> {
     let mut faults = Vec::new();
-    for (index, subset) in object["subsets"].as_array().into_iter().flatten().enumerate() {
-        for list in ["addresses", "notReadyAddresses"] {
-            for (at, address) in subset[list].as_array().into_iter().flatten().enumerate() {
-                let path = format!("subsets[{index}].{list}[{at}].ip");
-                faults.extend(address_faults(text(address, "ip"), &path));
+    for subset in Place::new("subsets", &object["subsets"]).items() {
+        let lists = ["addresses", "notReadyAddresses"].map(|list| subset.field(list));
+        if lists.iter().all(Place::is_empty) {
+            faults.push(subset.required("must specify `addresses` or `notReadyAddresses`"));
+        }
+        for address in lists.iter().flat_map(Place::items) {
+            let ip = address.field("ip");
+            let wrong = ip.worded_always(pod_rules::address_faults);
+            let unreadable = ip.text().parse::<IpAddr>().is_err();
+            faults.extend(wrong);
+            faults.extend(address.field("hostname").worded(names::dns_label_faults));
+            faults.extend(address.field("nodeName").worded(names::dns_subdomain_faults));
+            if unreadable {
+                faults.push(ip.invalid("must be a valid IP address"));
+            } else {
+                faults.extend(address_faults(ip.text(), &ip.path));
+            }
+        }
+        let ports = subset.field("ports");
+        for port in ports.items() {
+            let name = port.field("name");
+            if ports.len() > 1 {
+                faults.extend(name.needed());
+            }
+            faults.extend(name.worded(names::dns_label_faults));
+            faults.extend(port.field("port").port());
+            faults.extend(port.field("protocol").among(&["SCTP", "TCP", "UDP"]));
+            let protocol = port.field("appProtocol");
+            if protocol.is_set() {
+                faults.extend(protocol.worded_always(names::qualified_name_faults));
             }
         }
     }
@@ -113,7 +140,7 @@ fn endpoint_faults(object: &Value) -> Vec<FieldError> {
 }
 
 /// Traffic to an endpoint leaves the client's node, so addresses that mean "here" cannot be one.
-fn address_faults(address: &str, path: &str) -> Vec<FieldError> {
+pub(super) fn address_faults(address: &str, path: &str) -> Vec<FieldError> {
     let fault = |detail: &str| vec![FieldError::invalid(path, address, detail)];
     let Ok(ip) = address.parse::<IpAddr>() else {
         return fault("must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)");

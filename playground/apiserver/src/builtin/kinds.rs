@@ -1,7 +1,8 @@
 //! The table of built-in kinds: names, scope and subresources as the API's discovery gives them.
 
 use super::{
-    autoscaling, config, custom_resources, endpoints, event, namespace, node, plain, pod, service, workload,
+    autoscaling, config, custom_resources, endpoints, event, namespace, node, plain, pod, service, storage,
+    workload,
 };
 use crate::resource::{Strategy, Subresource, View};
 
@@ -171,11 +172,11 @@ fn core() -> Vec<Kind> {
             .short(&["pv"])
             .cluster_wide()
             .with_status()
-            .ruled_by(plain::persistent_volume()),
+            .ruled_by(storage::persistent_volume()),
         Kind::new(CORE, "PersistentVolumeClaim", "persistentvolumeclaims")
             .short(&["pvc"])
             .with_status()
-            .ruled_by(plain::persistent_volume_claim()),
+            .ruled_by(storage::persistent_volume_claim()),
         Kind::new(CORE, "Pod", "pods")
             .short(&["po"])
             .in_all()
@@ -247,7 +248,7 @@ fn policies() -> Vec<Kind> {
             .ruled_by(plain::ingress()),
         Kind::new(NETWORKING, "IngressClass", "ingressclasses")
             .cluster_wide()
-            .ruled_by(plain::with_generation()),
+            .ruled_by(plain::ingress_class()),
         Kind::new(NETWORKING, "NetworkPolicy", "networkpolicies")
             .short(&["netpol"])
             .ruled_by(plain::network_policy()),
@@ -287,11 +288,13 @@ fn cluster_machinery() -> Vec<Kind> {
             .short(&["ev"])
             .ruled_by(event::newer())
             .seen_through(event::view()),
-        Kind::new(("node.k8s.io", "v1"), "RuntimeClass", "runtimeclasses").cluster_wide(),
+        Kind::new(("node.k8s.io", "v1"), "RuntimeClass", "runtimeclasses")
+            .cluster_wide()
+            .ruled_by(plain::runtime_class()),
         Kind::new(("storage.k8s.io", "v1"), "StorageClass", "storageclasses")
             .short(&["sc"])
             .cluster_wide()
-            .ruled_by(plain::storage_class()),
+            .ruled_by(storage::storage_class()),
     ]
 }
 

@@ -2,10 +2,16 @@
 
 use serde_json::{Value, json};
 
+use super::container_rules::resources;
+use super::place::Place;
+use super::pod_rules::scheduling;
 use super::rules::{
-    fill, fresh_status, immutable, items, items_mut, keep_status, not_negative, object_at, text,
+    fill, fresh_status, immutable, items, items_mut, keep_status, label_faults, not_negative, object_at,
+    selector_faults, text,
 };
+use super::{network_rules, quota_rules, webhook_rules};
 use crate::field_error::FieldError;
+use crate::names;
 use crate::resource::{GenerationRule, NameRule, Strategy};
 
 const RBAC_GROUP: &str = "rbac.authorization.k8s.io";
@@ -23,63 +29,11 @@ pub(super) fn with_generation() -> Strategy {
     }
 }
 
-pub(super) fn persistent_volume() -> Strategy {
-    Strategy {
-        prepare_create: |volume, _| {
-            fresh_status(volume, "io.k8s.api.core.v1.PersistentVolumeStatus");
-            protect(volume, "kubernetes.io/pv-protection");
-        },
-        prepare_update: |new, old, _| keep_status(new, old),
-        ..Strategy::default()
-    }
-}
-
-pub(super) fn persistent_volume_claim() -> Strategy {
-    Strategy {
-        prepare_create: |claim, _| {
-            fresh_status(claim, "io.k8s.api.core.v1.PersistentVolumeClaimStatus");
-            protect(claim, "kubernetes.io/pvc-protection");
-        },
-        validate_create: |claim| {
-            let mut faults = Vec::new();
-            if claim["spec"]["accessModes"].as_array().is_none_or(Vec::is_empty) {
-                let detail = "at least 1 access mode is required";
-                faults.push(FieldError::required("spec.accessModes", detail));
-            }
-            if claim["spec"]["resources"]["requests"]["storage"].is_null() {
-                faults.push(FieldError::required("spec.resources[storage]", ""));
-            }
-            faults
-        },
-        validate_update: |new, old| {
-            let fixed = |claim: &Value| {
-                let mut spec = claim["spec"].clone();
-                for field in ["resources", "volumeAttributesClassName"] {
-                    spec[field] = Value::Null;
-                }
-                spec
-            };
-            let detail = "spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims";
-            (fixed(new) != fixed(old)).then(|| FieldError::forbidden("spec", detail)).into_iter().collect()
-        },
-        ..persistent_volume()
-    }
-}
-
-/// Keeps storage from going while it is used: what takes the finalizer off is a controller.
-fn protect(object: &mut Value, finalizer: &str) {
-    let Some(metadata) = object_at(object, "metadata") else { return };
-    match metadata.entry("finalizers").or_insert_with(|| json!([])) {
-        Value::Array(finalizers) if !finalizers.iter().any(|found| found == finalizer) => {
-            finalizers.push(json!(finalizer));
-        }
-        _ => {}
-    }
-}
-
 pub(super) fn disruption_budget() -> Strategy {
     Strategy {
         prepare_create: |budget, _| fresh_status(budget, "io.k8s.api.policy.v1.PodDisruptionBudgetStatus"),
+        validate_create: quota_rules::disruption_budget,
+        validate_update: |new, _| quota_rules::disruption_budget(new),
         name_rule: NameRule::PathSegment,
         unconditional_update: false,
         ..with_generation()
@@ -90,6 +44,8 @@ pub(super) fn resource_quota() -> Strategy {
     Strategy {
         prepare_create: |quota, _| fresh_status(quota, "io.k8s.api.core.v1.ResourceQuotaStatus"),
         prepare_update: |new, old, _| keep_status(new, old),
+        validate_create: quota_rules::quota,
+        validate_update: |new, _| quota_rules::quota(new),
         ..Strategy::default()
     }
 }
@@ -113,13 +69,31 @@ pub(super) fn limit_range() -> Strategy {
                 }
             }
         },
+        validate_create: quota_rules::limit_range,
+        validate_update: |new, _| quota_rules::limit_range(new),
         ..Strategy::default()
     }
 }
 
 pub(super) fn controller_revision() -> Strategy {
     Strategy {
-        validate_update: |new, old| immutable(new, old, "data").into_iter().collect(),
+        validate_create: |revision| {
+            let revision = Place::new("", revision);
+            let (number, data) = (revision.field("revision"), revision.field("data"));
+            let mut faults: Vec<FieldError> = number.not_negative().into_iter().collect();
+            if !data.is_set() {
+                faults.push(data.required("data is mandatory"));
+            } else if !data.value.is_object() {
+                faults.push(data.required("data must be a valid JSON object"));
+            }
+            faults
+        },
+        validate_update: |new, old| {
+            let revision = Place::new("revision", &new["revision"]);
+            let mut faults: Vec<FieldError> = revision.not_negative().into_iter().collect();
+            faults.extend(immutable(new, old, "data"));
+            faults
+        },
         ..Strategy::default()
     }
 }
@@ -158,20 +132,45 @@ pub(super) fn network_policy() -> Strategy {
                 spec["policyTypes"] = if egress { json!(["Ingress", "Egress"]) } else { json!(["Ingress"]) };
             }
         },
-        validate_create: policy_type_faults,
-        validate_update: |new, _| policy_type_faults(new),
+        validate_create: network_rules::policy,
+        validate_update: |new, _| network_rules::policy(new),
         ..with_generation()
     }
 }
 
-fn policy_type_faults(policy: &Value) -> Vec<FieldError> {
-    let types: Vec<(String, &Value)> = items(&policy["spec"], "policyTypes", "spec").collect();
-    if types.len() > 2 {
-        let detail = "may not specify more than two policyTypes";
-        return vec![FieldError::invalid("spec.policyTypes", policy["spec"]["policyTypes"].clone(), detail)];
+pub(super) fn ingress_class() -> Strategy {
+    Strategy {
+        validate_create: network_rules::ingress_class,
+        validate_update: |new, old| {
+            let mut faults: Vec<FieldError> = immutable(new, old, "spec.controller").into_iter().collect();
+            faults.extend(network_rules::ingress_class(new));
+            faults
+        },
+        ..with_generation()
     }
-    let odd = types.into_iter().filter(|(_, found)| *found != "Ingress" && *found != "Egress");
-    odd.map(|(path, found)| FieldError::not_supported(path, found.clone(), &["Ingress", "Egress"])).collect()
+}
+
+pub(super) fn runtime_class() -> Strategy {
+    Strategy {
+        validate_create: runtime_faults,
+        validate_update: |new, old| immutable(new, old, "handler").into_iter().collect(),
+        ..Strategy::default()
+    }
+}
+
+fn runtime_faults(class: &Value) -> Vec<FieldError> {
+    let class = Place::new("", class);
+    let mut faults = class.field("handler").needed_worded(names::dns_label_faults);
+    let overhead = class.field("overhead");
+    for (resource, amount) in overhead.field("podFixed").entries() {
+        let named = amount.named(format!("overhead.limits[{resource}]"));
+        faults.extend(resources::container_name(resource, &named));
+        faults.extend(resources::amount(resource, &named));
+    }
+    let selector = class.field("scheduling.nodeSelector");
+    faults.extend(label_faults(selector.value, &selector.path));
+    faults.extend(scheduling::tolerations(&class.field("scheduling")));
+    faults
 }
 
 pub(super) fn rbac() -> Strategy {
@@ -192,7 +191,7 @@ pub(super) fn rbac() -> Strategy {
                         let found = rule["nonResourceURLs"].clone();
                         FieldError::invalid(format!("rules[{index}].nonResourceURLs"), found, detail)
                     };
-                    if role["kind"] == "Role" {
+                    if !text(&role["metadata"], "namespace").is_empty() {
                         faults.push(refused("namespaced rules cannot apply to non-resource URLs"));
                     }
                     if ["apiGroups", "resources", "resourceNames"].iter().any(|field| !empty(&rule[field])) {
@@ -208,6 +207,7 @@ pub(super) fn rbac() -> Strategy {
                     faults.push(missing("resources", "resource rules must supply at least one resource"));
                 }
             }
+            faults.extend(aggregation_faults(role));
             faults
         },
         validate_update: |new, _| (rbac().validate_create)(new),
@@ -215,6 +215,19 @@ pub(super) fn rbac() -> Strategy {
         create_on_update: true,
         ..Strategy::default()
     }
+}
+
+/// A role that is made of others names which.
+fn aggregation_faults(role: &Value) -> Vec<FieldError> {
+    let aggregation = Place::new("aggregationRule", &role["aggregationRule"]);
+    let selectors = aggregation.field("clusterRoleSelectors");
+    let mut faults = Vec::new();
+    if aggregation.is_set() && selectors.is_empty() {
+        let detail = "at least one clusterRoleSelector required if aggregationRule is non-nil";
+        faults.push(selectors.required(detail));
+    }
+    faults.extend(selectors.items().flat_map(|selector| selector_faults(selector.value, &selector.path)));
+    faults
 }
 
 pub(super) fn rbac_binding() -> Strategy {
@@ -290,6 +303,7 @@ fn subject_faults(subject: &Value, path: &str, everywhere: bool, faults: &mut Ve
 
 pub(super) fn priority_class() -> Strategy {
     Strategy {
+        validate_create: priority_faults,
         validate_update: |new, old| {
             let fixed = |field: &str| {
                 (new[field] != old[field])
@@ -304,8 +318,42 @@ pub(super) fn priority_class() -> Strategy {
     }
 }
 
+/// The highest priority that users may give.
+const PRIORITY_MAX: i64 = 1_000_000_000;
+
+fn priority_faults(class: &Value) -> Vec<FieldError> {
+    let class = Place::new("", class);
+    let (name, value) = (class.field("metadata.name"), class.field("value"));
+    let mut faults = Vec::new();
+    if name.text().starts_with("system-") {
+        let reserved = [("system-node-critical", 2_000_001_000), ("system-cluster-critical", 2_000_000_000)];
+        let wrong = match reserved.iter().find(|(known, _)| *known == name.text()) {
+            Some((known, number)) if value.number() != Some(*number) => {
+                Some(format!("value of {known} PriorityClass must be {number}"))
+            }
+            Some((known, _)) if class.field("globalDefault").is_true() => {
+                Some(format!("globalDefault of {known} PriorityClass must be false"))
+            }
+            Some(_) => None,
+            None => Some(format!("{} is not a known system priority class", name.text())),
+        };
+        faults.extend(wrong.map(|why| {
+            name.forbidden(format!(
+                "priority class names with 'system-' prefix are reserved for system use only. error: {why}"
+            ))
+        }));
+    } else if value.number().is_some_and(|value| value > PRIORITY_MAX) {
+        let detail = format!("maximum allowed value of a user defined priority is {PRIORITY_MAX}");
+        faults.push(value.forbidden(detail));
+    }
+    faults.extend(class.field("preemptionPolicy").among(&["PreemptLowerPriority", "Never"]));
+    faults
+}
+
 pub(super) fn webhooks() -> Strategy {
     Strategy {
+        validate_create: webhook_rules::configuration,
+        validate_update: |new, _| webhook_rules::configuration(new),
         generation: GenerationRule::AllButMetadataAndStatus,
         unconditional_update: false,
         ..Strategy::default()
@@ -314,6 +362,12 @@ pub(super) fn webhooks() -> Strategy {
 
 pub(super) fn lease() -> Strategy {
     Strategy {
+        // Fields for an election that is not served yet.
+        default: |lease| {
+            for field in ["strategy", "preferredHolder"] {
+                lease["spec"].as_object_mut().map(|fields| fields.remove(field));
+            }
+        },
         validate_create: lease_faults,
         validate_update: |new, _| lease_faults(new),
         unconditional_update: false,
@@ -332,23 +386,4 @@ fn lease_faults(lease: &Value) -> Vec<FieldError> {
         })
         .chain(not_negative(&lease["spec"], "leaseTransitions", "spec"))
         .collect()
-}
-
-pub(super) fn storage_class() -> Strategy {
-    Strategy {
-        validate_update: |new, old| {
-            let fixed = |field: &str, fault: &str| {
-                (new[field] != old[field]).then(|| FieldError::forbidden(field, fault))
-            };
-            [
-                ("parameters", "updates to parameters are forbidden."),
-                ("provisioner", "updates to provisioner are forbidden."),
-                ("reclaimPolicy", "updates to reclaimPolicy are forbidden."),
-            ]
-            .into_iter()
-            .filter_map(|(field, fault)| fixed(field, fault))
-            .collect()
-        },
-        ..Strategy::default()
-    }
 }

@@ -35,19 +35,15 @@ pub(super) fn strategy() -> Strategy {
         },
         prepare_update: |new, old, _| {
             keep_status(new, old);
+            for field in ["priority", "preemptionPolicy"] {
+                if new["spec"].is_object() && !old["spec"][field].is_null() {
+                    fill(&mut new["spec"], field, old["spec"][field].clone());
+                }
+            }
             admit(&mut new["spec"]);
         },
         prepare_status_update: keep_of_status,
-        validate_create: |pod| {
-            let spec = &pod["spec"];
-            let mut faults = pod_rules::pod_spec(spec, "spec");
-            let gated = items(spec, "schedulingGates", "").next().is_some();
-            if gated && !text(spec, "nodeName").is_empty() {
-                let detail = "cannot be set until all schedulingGates have been cleared";
-                faults.push(FieldError::forbidden("spec.nodeName", detail));
-            }
-            faults
-        },
+        validate_create: pod_rules::create,
         validate_update: pod_changes::faults,
         validate_status_update: |new, old| {
             let class = |pod: &Value| text(&pod["status"], "qosClass").to_owned();

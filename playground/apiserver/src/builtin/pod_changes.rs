@@ -2,9 +2,9 @@
 
 use serde_json::Value;
 
-use super::pod_rules;
+use super::place::Place;
+use super::pod_rules::{self, scheduling};
 use super::rules::{items, text};
-use super::tolerations;
 use crate::field_error::FieldError;
 
 /// What is wrong with a change of a pod: almost everything of its spec stays as it was.
@@ -13,7 +13,7 @@ pub(super) fn faults(new: &Value, old: &Value) -> Vec<FieldError> {
     if is == was {
         return Vec::new();
     }
-    let mut faults = pod_rules::pod_spec(is, "spec");
+    let mut faults = pod_rules::pod(is);
     let count = |spec: &Value, list: &str| spec[list].as_array().map_or(0, Vec::len);
     for list in ["containers", "initContainers"] {
         if count(is, list) != count(was, list) {
@@ -74,7 +74,7 @@ fn toleration_faults(is: &Value, was: &Value) -> Vec<FieldError> {
         let detail = "existing toleration can not be modified except its tolerationSeconds";
         return vec![FieldError::forbidden("spec.tolerations", detail)];
     }
-    tolerations::faults(is, "spec")
+    scheduling::tolerations(&Place::new("spec", is))
 }
 
 /// Gates are taken away and never added.

@@ -59,6 +59,11 @@ fn list_addresses(status: &mut Value) {
 }
 
 fn container(container: &mut Value) {
+    // A feature that is not served yet.
+    container
+        .pointer_mut("/lifecycle")
+        .and_then(Value::as_object_mut)
+        .map(|hooks| hooks.remove("stopSignal"));
     let policy = if is_latest(text(container, "image")) { "Always" } else { "IfNotPresent" };
     if text(container, "imagePullPolicy").is_empty() && container.is_object() {
         container["imagePullPolicy"] = json!(policy);

@@ -142,6 +142,11 @@ pub(super) fn selector_faults(selector: &Value, path: &str) -> Vec<FieldError> {
         let key_path = format!("{path}.key");
         let key_faults = names::qualified_name_faults(key);
         faults.extend(key_faults.into_iter().map(|fault| FieldError::invalid(&*key_path, key, fault)));
+        for (path, value) in items(requirement, "values", &path) {
+            let value = value.as_str().unwrap_or_default();
+            let value_faults = names::label_value_faults(value);
+            faults.extend(value_faults.into_iter().map(|fault| FieldError::invalid(&*path, value, fault)));
+        }
     }
     faults
 }

@@ -5,12 +5,9 @@ use std::net::Ipv4Addr;
 
 use serde_json::{Value, json};
 
-use super::rules::{
-    at, fill, items, items_mut, keep_status, label_faults, object_at, one_of, port_fault,
-    port_or_name_faults, text,
-};
+use super::rules::{at, fill, items, items_mut, keep_status, object_at, text};
+use super::service_rules;
 use crate::field_error::FieldError;
-use crate::names;
 use crate::resource::{NameRule, SelectableField, Strategy};
 
 /// The first address that is handed out, 10.96.0.10; those below are for the cluster's own Services.
@@ -40,7 +37,7 @@ pub(super) fn strategy() -> Strategy {
             keep_addresses(new, old);
             list_address(&mut new["spec"]);
         },
-        validate_create: faults,
+        validate_create: service_rules::faults,
         validate_update: |new, old| {
             let mut all = Vec::new();
             let (is, was) = (text(&new["spec"], "clusterIP"), text(&old["spec"], "clusterIP"));
@@ -49,7 +46,13 @@ pub(super) fn strategy() -> Strategy {
                 let path = "spec.clusterIPs[0]";
                 all.push(FieldError::invalid(path, json!([is]), "may not change once set"));
             }
-            all.extend(faults(new));
+            let class = |service: &Value| service["spec"]["loadBalancerClass"].clone();
+            let balanced = |service: &Value| text(&service["spec"], "type") == "LoadBalancer";
+            if balanced(new) && balanced(old) && class(new) != class(old) {
+                let detail = "may not change once set";
+                all.push(FieldError::invalid("spec.loadBalancerClass", class(new), detail));
+            }
+            all.extend(service_rules::faults(new));
             all
         },
         validate_status_update: |new, _| {
@@ -126,21 +129,39 @@ pub fn allocate<'a>(
     }
     fill(spec, "ipFamilies", json!(["IPv4"]));
     fill(spec, "ipFamilyPolicy", "SingleStack");
-    allocate_node_ports(service, others);
-    Ok(())
+    allocate_node_ports(service, others)
 }
 
-fn allocate_node_ports<'a>(service: &mut Value, others: impl Iterator<Item = &'a Value>) {
+fn allocate_node_ports<'a>(
+    service: &mut Value,
+    others: impl Iterator<Item = &'a Value>,
+) -> Result<(), FieldError> {
     if !matches!(text(&service["spec"], "type"), "NodePort" | "LoadBalancer") {
-        return;
+        return Ok(());
     }
-    let port_of = |port: &Value| port["nodePort"].as_i64();
-    let mut taken: BTreeSet<i64> = others
-        .flat_map(|other| other["spec"]["ports"].as_array())
-        .chain(service["spec"]["ports"].as_array())
-        .flatten()
-        .filter_map(port_of)
-        .collect();
+    let port_of = |port: &Value| port["nodePort"].as_i64().filter(|port| *port != 0);
+    // A port may be had once for each protocol.
+    let of_service = |service: &Value| {
+        let ports = service["spec"]["ports"].as_array().cloned().unwrap_or_default();
+        ports
+            .iter()
+            .filter_map(|port| Some((text(port, "protocol").to_owned(), port_of(port)?)))
+            .collect::<Vec<_>>()
+    };
+    let theirs: BTreeSet<(String, i64)> = others.flat_map(of_service).collect();
+    for (path, port) in items(&service["spec"], "ports", "spec") {
+        let Some(wanted) = port_of(port) else { continue };
+        let fault = |detail: &str| FieldError::invalid(format!("{path}.nodePort"), wanted, detail);
+        if !NODE_PORTS.contains(&wanted) {
+            let detail = "provided port is not in the valid range. The range of valid ports is 30000-32767";
+            return Err(fault(detail));
+        }
+        if theirs.contains(&(text(port, "protocol").to_owned(), wanted)) {
+            return Err(fault("provided port is already allocated"));
+        }
+    }
+    let own = of_service(service);
+    let mut taken: BTreeSet<i64> = theirs.into_iter().chain(own).map(|(_, port)| port).collect();
     for port in items_mut(&mut service["spec"], "ports") {
         if port_of(port).unwrap_or(0) == 0
             && let Some(free) = NODE_PORTS.clone().find(|free| !taken.contains(free))
@@ -149,6 +170,7 @@ fn allocate_node_ports<'a>(service: &mut Value, others: impl Iterator<Item = &'a
             port["nodePort"] = json!(free);
         }
     }
+    Ok(())
 }
 
 fn defaults(service: &mut Value) {
@@ -201,6 +223,15 @@ fn keep_addresses(new: &mut Value, old: &Value) {
     if external(new) || external(old) {
         return;
     }
+    // Who changes the one address means the first of the list as well.
+    let (one, all) = (&new["spec"]["clusterIP"], &new["spec"]["clusterIPs"]);
+    if one.is_string()
+        && *one != old["spec"]["clusterIP"]
+        && *all == old["spec"]["clusterIPs"]
+        && all.is_array()
+    {
+        new["spec"]["clusterIPs"][0] = one.clone();
+    }
     for field in ["clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"] {
         let before = &old["spec"][field];
         if new["spec"][field].is_null() && !before.is_null() {
@@ -220,75 +251,6 @@ fn keep_addresses(new: &mut Value, old: &Value) {
             }
         }
     }
-}
-
-fn faults(service: &Value) -> Vec<FieldError> {
-    let spec = &service["spec"];
-    let mut faults = Vec::new();
-    let kind = text(spec, "type");
-    let headless = text(spec, "clusterIP") == "None";
-    let ports = spec["ports"].as_array().map_or(0, Vec::len);
-    if ports == 0 && !headless && kind != "ExternalName" {
-        faults.push(FieldError::required("spec.ports", ""));
-    }
-    if headless && matches!(kind, "LoadBalancer" | "NodePort") {
-        let detail = format!("may not be set to 'None' for {kind} services");
-        faults.push(FieldError::invalid("spec.clusterIPs[0]", "None", detail));
-    }
-    if kind == "ExternalName" {
-        let name = text(spec, "externalName").trim_end_matches('.');
-        if name.is_empty() {
-            faults.push(FieldError::required("spec.externalName", ""));
-        } else {
-            let name_faults = names::dns_subdomain_faults(name);
-            faults.extend(name_faults.into_iter().map(|f| FieldError::invalid("spec.externalName", name, f)));
-        }
-        if !text(spec, "clusterIP").is_empty() {
-            faults.push(FieldError::forbidden("spec.clusterIPs", "may not be set for ExternalName services"));
-        }
-    }
-    faults.extend(port_faults(spec, ports > 1));
-    faults.extend(label_faults(&spec["selector"], "spec.selector"));
-    faults.extend(one_of(spec, "sessionAffinity", "spec", &["ClientIP", "None"]));
-    let kinds = ["ClusterIP", "ExternalName", "LoadBalancer", "NodePort"];
-    faults.extend(one_of(spec, "type", "spec", &kinds));
-    faults.extend(one_of(spec, "internalTrafficPolicy", "spec", &["Cluster", "Local"]));
-    faults
-}
-
-fn port_faults(spec: &Value, names_required: bool) -> Vec<FieldError> {
-    let mut faults = Vec::new();
-    let (mut seen_names, mut seen_ports) = (BTreeSet::new(), BTreeSet::new());
-    let mut repeated = Vec::new();
-    for (path, port) in items(spec, "ports", "spec") {
-        let name = text(port, "name");
-        let name_path = format!("{path}.name");
-        if name.is_empty() {
-            if names_required {
-                faults.push(FieldError::required(name_path, ""));
-            }
-        } else {
-            let name_faults = names::dns_label_faults(name);
-            faults.extend(name_faults.into_iter().map(|fault| FieldError::invalid(&*name_path, name, fault)));
-            if !seen_names.insert(name) {
-                faults.push(FieldError::duplicate(name_path, name));
-            }
-        }
-        faults.extend(port_fault(&port["port"], &format!("{path}.port")));
-        faults.extend(one_of(port, "protocol", &path, &["SCTP", "TCP", "UDP"]));
-        faults.extend(port_or_name_faults(&port["targetPort"], &format!("{path}.targetPort")));
-        if port["nodePort"].as_i64().unwrap_or(0) != 0 && text(spec, "type") == "ClusterIP" {
-            let detail = "may not be used when `type` is 'ClusterIP'";
-            repeated.push(FieldError::forbidden(format!("{path}.nodePort"), detail));
-        }
-        let protocol = text(port, "protocol");
-        if !seen_ports.insert((port["port"].as_i64(), protocol)) {
-            let key = json!({"name": "", "protocol": protocol, "port": port["port"], "targetPort": 0});
-            repeated.push(FieldError::duplicate(path, key));
-        }
-    }
-    faults.extend(repeated);
-    faults
 }
 
 #[cfg(test)]

@@ -3,10 +3,9 @@
 use serde_json::{Value, json};
 
 use super::rules::{
-    at, fill, fresh_status, immutable, items_mut, keep_status, not_negative, object_at, one_of,
-    selector_faults, selects, selects_all, text,
+    at, fill, fresh_status, immutable, items_mut, keep_status, not_negative, object_at, text,
 };
-use super::{pod_defaults, pod_rules};
+use super::{job_rules, pod_defaults, pod_rules, workload_rules};
 use crate::field_error::FieldError;
 use crate::resource::{GenerationRule, NameRule, Strategy};
 
@@ -32,9 +31,9 @@ pub(super) fn deployment() -> Strategy {
             }
         },
         prepare_create: |object, _| fresh_status(object, "io.k8s.api.apps.v1.DeploymentStatus"),
-        validate_create: deployment_faults,
+        validate_create: workload_rules::deployment,
         validate_update: |new, old| {
-            let mut faults = deployment_faults(new);
+            let mut faults = workload_rules::deployment(new);
             faults.extend(immutable(new, old, "spec.selector"));
             faults
         },
@@ -50,9 +49,9 @@ pub(super) fn deployment() -> Strategy {
 pub(super) fn replica_set() -> Strategy {
     Strategy {
         prepare_create: |object, _| fresh_status(object, "io.k8s.api.apps.v1.ReplicaSetStatus"),
-        validate_create: replica_set_faults,
+        validate_create: workload_rules::replica_set,
         validate_update: |new, old| {
-            let mut faults = replica_set_faults(new);
+            let mut faults = workload_rules::replica_set(new);
             faults.extend(immutable(new, old, "spec.selector"));
             faults
         },
@@ -75,7 +74,12 @@ pub(super) fn replication_controller() -> Strategy {
             }
         },
         prepare_create: |object, _| fresh_status(object, "io.k8s.api.core.v1.ReplicationControllerStatus"),
-        validate_create: |object| not_negative(&object["spec"], "replicas", "spec").into_iter().collect(),
+        validate_create: workload_rules::replication_controller,
+        validate_update: |new, _| workload_rules::replication_controller(new),
+        validate_status_update: |new, _| {
+            let counts = ["fullyLabeledReplicas", "readyReplicas", "availableReplicas"];
+            count_faults(new, &counts, "readyReplicas")
+        },
         ..workload()
     }
 }
@@ -89,8 +93,10 @@ pub(super) fn stateful_set() -> Strategy {
                 strategy["type"] = json!("RollingUpdate");
                 object_at(strategy, "rollingUpdate");
             }
-            if strategy["rollingUpdate"].is_object() {
-                fill(&mut strategy["rollingUpdate"], "partition", 0);
+            if let Some(rolling) = strategy["rollingUpdate"].as_object_mut() {
+                rolling.entry("partition").or_insert(json!(0));
+                // A feature that is not served yet.
+                rolling.remove("maxUnavailable");
             }
             for claim in items_mut(&mut object["spec"], "volumeClaimTemplates") {
                 fill(claim, "apiVersion", "v1");
@@ -102,8 +108,12 @@ pub(super) fn stateful_set() -> Strategy {
             let counts = ["readyReplicas", "currentReplicas", "updatedReplicas", "availableReplicas"];
             count_faults(new, &counts, "status.readyReplicas")
         },
-        validate_create: selector_and_template_faults,
-        validate_update: selector_kept_faults,
+        validate_create: |object| workload_rules::stateful_set(object, true),
+        validate_update: |new, old| {
+            let mut faults = workload_rules::stateful_set(new, false);
+            faults.extend(workload_rules::stateful_set_kept(new, old));
+            faults
+        },
         name_rule: NameRule::DnsLabel,
         ..workload()
     }
@@ -146,8 +156,25 @@ pub(super) fn daemon_set() -> Strategy {
             let changed = new["spec"]["template"] != old["spec"]["template"];
             set_template_generation(new, before + i64::from(changed));
         },
-        validate_create: selector_and_template_faults,
-        validate_update: selector_kept_faults,
+        validate_create: workload_rules::daemon_set,
+        validate_update: |new, old| {
+            let mut faults: Vec<FieldError> = immutable(new, old, "spec.selector").into_iter().collect();
+            faults.extend(workload_rules::daemon_set(new));
+            faults
+        },
+        validate_status_update: |new, _| {
+            let counts = [
+                "currentNumberScheduled",
+                "numberMisscheduled",
+                "desiredNumberScheduled",
+                "numberReady",
+                "observedGeneration",
+                "updatedNumberScheduled",
+                "numberAvailable",
+                "numberUnavailable",
+            ];
+            counts.iter().filter_map(|field| not_negative(&new["status"], field, "status")).collect()
+        },
         ..workload()
     }
 }
@@ -160,6 +187,7 @@ pub(super) fn pod_template() -> Strategy {
             }
         },
         validate_create: |object| pod_rules::template(&object["template"], "template"),
+        validate_update: |new, _| pod_rules::template(&new["template"], "template"),
         generation: GenerationRule::AllButMetadataAndStatus,
         prepare_update: |_, _, _| {},
         ..workload()
@@ -177,31 +205,11 @@ pub(super) fn job() -> Strategy {
             select_own_pods(job);
             label_like_template(job);
         },
-        validate_create: |job| {
-            let spec = &job["spec"];
-            let mut faults: Vec<FieldError> = [
-                "parallelism",
-                "completions",
-                "activeDeadlineSeconds",
-                "backoffLimit",
-                "ttlSecondsAfterFinished",
-            ]
-            .iter()
-            .filter_map(|field| not_negative(spec, field, "spec"))
-            .collect();
-            faults.extend(pod_rules::template(&spec["template"], "spec.template"));
-            let policy = text(&spec["template"]["spec"], "restartPolicy");
-            if !matches!(policy, "OnFailure" | "Never") {
-                let path = "spec.template.spec.restartPolicy";
-                faults.push(FieldError::required(path, "valid values: \"OnFailure\", \"Never\""));
-            }
-            faults
-        },
+        validate_create: job_rules::job,
         validate_update: |new, old| {
-            ["spec.selector", "spec.template", "spec.completionMode"]
-                .iter()
-                .filter_map(|path| immutable(new, old, path))
-                .collect()
+            let mut faults = job_rules::job(new);
+            faults.extend(job_rules::kept(new, old));
+            faults
         },
         ..workload()
     }
@@ -216,15 +224,8 @@ pub(super) fn cron_job() -> Strategy {
             }
         },
         prepare_create: |object, _| fresh_status(object, "io.k8s.api.batch.v1.CronJobStatus"),
-        validate_create: |object| {
-            let spec = &object["spec"];
-            let mut faults = Vec::new();
-            if text(spec, "schedule").is_empty() {
-                faults.push(FieldError::required("spec.schedule", ""));
-            }
-            faults.extend(one_of(spec, "concurrencyPolicy", "spec", &["Allow", "Forbid", "Replace"]));
-            faults
-        },
+        validate_create: |object| job_rules::cron_job(object, true),
+        validate_update: |new, _| job_rules::cron_job(new, false),
         ..workload()
     }
 }
@@ -310,101 +311,6 @@ fn count_faults(object: &Value, counts: &[&str], ready: &str) -> Vec<FieldError>
     faults.extend(many.map(|field| fault(field, "cannot be greater than status.replicas".to_owned())));
     if number("availableReplicas") > number("readyReplicas") {
         faults.push(fault("availableReplicas", format!("cannot be greater than {ready}")));
-    }
-    faults
-}
-
-fn deployment_faults(object: &Value) -> Vec<FieldError> {
-    let spec = &object["spec"];
-    let mut faults: Vec<FieldError> = Vec::new();
-    faults.extend(not_negative(spec, "replicas", "spec"));
-    faults.extend(selector_and_template(spec, "deployment"));
-    let strategy = &spec["strategy"];
-    if !matches!(text(strategy, "type"), "Recreate" | "RollingUpdate") {
-        let supported = ["Recreate", "RollingUpdate"];
-        faults.push(FieldError::not_supported("spec.strategy", strategy.clone(), &supported));
-    }
-    let rolling = &strategy["rollingUpdate"];
-    if text(strategy, "type") == "Recreate" && rolling.is_object() {
-        let detail = "may not be specified when strategy `type` is 'Recreate'";
-        faults.push(FieldError::forbidden("spec.strategy.rollingUpdate", detail));
-    }
-    let is_zero = |value: &Value| value == 0 || value == "0%";
-    if is_zero(&rolling["maxSurge"]) && is_zero(&rolling["maxUnavailable"]) {
-        let path = "spec.strategy.rollingUpdate.maxUnavailable";
-        let detail = "may not be 0 when `maxSurge` is 0";
-        faults.push(FieldError::invalid(path, rolling["maxUnavailable"].clone(), detail));
-    }
-    faults.extend(not_negative(spec, "minReadySeconds", "spec"));
-    faults.extend(not_negative(spec, "revisionHistoryLimit", "spec"));
-    if let Some(deadline) = spec["progressDeadlineSeconds"].as_i64() {
-        faults.extend(not_negative(spec, "progressDeadlineSeconds", "spec"));
-        if deadline <= spec["minReadySeconds"].as_i64().unwrap_or(0) {
-            let detail = "must be greater than minReadySeconds";
-            faults.push(FieldError::invalid("spec.progressDeadlineSeconds", deadline, detail));
-        }
-    }
-    faults
-}
-
-fn replica_set_faults(object: &Value) -> Vec<FieldError> {
-    let spec = &object["spec"];
-    let mut faults: Vec<FieldError> = Vec::new();
-    faults.extend(not_negative(spec, "replicas", "spec"));
-    faults.extend(not_negative(spec, "minReadySeconds", "spec"));
-    // The API says deployment of both.
-    faults.extend(selector_and_template(spec, "deployment"));
-    faults
-}
-
-/// What is wrong with a workload whose selector may not change.
-fn selector_kept_faults(new: &Value, old: &Value) -> Vec<FieldError> {
-    let mut faults = selector_and_template_faults(new);
-    faults.extend(immutable(new, old, "spec.selector"));
-    faults
-}
-
-fn selector_and_template_faults(object: &Value) -> Vec<FieldError> {
-    let spec = &object["spec"];
-    let mut faults: Vec<FieldError> = not_negative(spec, "replicas", "spec").into_iter().collect();
-    faults.extend(selector_and_template(spec, &text(object, "kind").to_lowercase()));
-    faults
-}
-
-/// The selector must select the pods that the template makes, and not everything.
-fn selector_and_template(spec: &Value, kind: &str) -> Vec<FieldError> {
-    let mut faults = Vec::new();
-    let selector = &spec["selector"];
-    if selector.is_null() {
-        faults.push(FieldError::required("spec.selector", ""));
-    } else {
-        faults.extend(selector_faults(selector, "spec.selector"));
-        if !faults.is_empty() {
-            let detail = "invalid label selector";
-            faults.push(FieldError::invalid("spec.selector", selector.clone(), detail));
-            return faults;
-        }
-        if selects_all(selector) {
-            let detail = format!("empty selector is invalid for {kind}");
-            faults.push(FieldError::invalid("spec.selector", selector.clone(), detail));
-        }
-    }
-    let template = &spec["template"];
-    let labels = &template["metadata"]["labels"];
-    if !selects(selector, labels) {
-        let detail = "`selector` does not match template `labels`";
-        faults.push(FieldError::invalid("spec.template.metadata.labels", labels.clone(), detail));
-    }
-    faults.extend(pod_rules::template(template, "spec.template"));
-    let pod = &template["spec"];
-    if pod["restartPolicy"].is_string() && text(pod, "restartPolicy") != "Always" {
-        let path = "spec.template.spec";
-        faults.retain(|fault| fault.path != "spec.template.spec.restartPolicy");
-        faults.extend(one_of(pod, "restartPolicy", path, &["Always"]));
-    }
-    if pod["activeDeadlineSeconds"].is_number() {
-        let path = "spec.template.spec.activeDeadlineSeconds";
-        faults.push(FieldError::forbidden(path, "activeDeadlineSeconds in ReplicaSet is not Supported"));
     }
     faults
 }

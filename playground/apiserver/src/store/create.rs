@@ -77,6 +77,7 @@ impl Store {
         {
             fields.remove("status");
         }
+        self.admit_by_classes(&resource, &mut object)?;
         (resource.strategy.prepare_create)(&mut object, call.now);
         let mut faults = metadata::faults(&resource, &object);
         faults.extend((resource.strategy.validate_create)(&object));
