@@ -55,8 +55,20 @@ impl Write<'_> {
 /// The annotation in which client-side apply keeps what it applied.
 const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 
-/// Notes in `new` that `write` changed it from `old` (`Null` when it is created).
-pub fn note_update(write: Write<'_>, old: &Value, new: &mut Value) {
+/// Whether the fields of an object can be told apart at all: a custom object may still have other types than its schema says.
+pub fn can_be_owned(resource: &Resource, object: &Value) -> bool {
+    if !resource.custom {
+        return true;
+    }
+    let mut faults = Vec::new();
+    typed::shape_faults(object, Some(&resource.schema), "", &mut faults);
+    // Items that stand twice are let pass where nothing is applied.
+    faults.iter().all(|fault| fault.contains(": duplicate entries for key "))
+}
+
+/// Notes in `new` that `write` changed it from `old` (`Null` when it is created); with fields that cannot be `owned`, nobody
+/// owns any.
+pub fn note_update(write: Write<'_>, old: &Value, new: &mut Value, owned: bool) {
     let created = old.is_null();
     // A subresource is no way to change the record itself.
     let from = if write.subresource.is_empty() { &*new } else { old };
@@ -70,11 +82,19 @@ pub fn note_update(write: Write<'_>, old: &Value, new: &mut Value) {
         managers = managers::decode(&old["metadata"]["managedFields"]);
     }
     // An object that nobody's fields are known of stays that way until it is applied.
-    if dropped || (managers.is_empty() && !created) {
+    if dropped || !owned || (managers.is_empty() && !created) {
         metadata::map_mut(new).remove("managedFields");
         return;
     }
-    let change = Change::between(write, old, new);
+    let change = match (&write.resource.scale, write.subresource) {
+        // Of a Scale, no replicas are none that were said.
+        (Some(paths), "scale") => Change::between(
+            write,
+            &without_zero(old, &paths.spec_replicas),
+            &without_zero(new, &paths.spec_replicas),
+        ),
+        _ => Change::between(write, old, new),
+    };
     for owned in managers.values_mut() {
         owned.fields = owned.fields.difference(&change.touched).difference(&change.removed);
     }
@@ -132,7 +152,42 @@ pub fn apply(write: Write<'_>, live: &Value, wanted: &Value, force: bool) -> Res
     managers.insert(manager, owned);
     set_managed(&mut object, &managers);
     follow_client_side_apply(write, live, wanted, &mut object);
+    check_values(write, wanted, &object)?;
     Ok(object)
+}
+
+/// Texts of a built-in type that stand for something finer, as quantities and times, must be readable as that.
+fn check_values(write: Write<'_>, wanted: &Value, object: &Value) -> Result<(), ApiError> {
+    let mismatch = if write.resource.custom { None } else { write.resource.schema.type_mismatch(object) };
+    let Some(mismatch) = mismatch else { return Ok(()) };
+    let kind = type_name(write);
+    let of = object_name(write, wanted);
+    Err(ApiError::unexplained(format!(
+        "failed to convert new object ({of}) to proper version: unable to convert unstructured object to {kind}: {mismatch}"
+    )))
+}
+
+fn type_name(write: Write<'_>) -> String {
+    let Resource { group, version, kind, .. } = write.resource;
+    format!("{group}/{version}, Kind={kind}")
+}
+
+/// What the wanted object is, and is called.
+fn object_name(write: Write<'_>, wanted: &Value) -> String {
+    let (namespace, name) = (metadata::text(wanted, "namespace"), metadata::text(wanted, "name"));
+    format!("{namespace}/{name}; {}", type_name(write))
+}
+
+/// The object without the number at a dotted path, if that is 0.
+fn without_zero(object: &Value, path: &str) -> Value {
+    let mut object = object.clone();
+    if let Some((way, last)) = path.rsplit_once('.') {
+        let place = object.pointer_mut(&way.replace('.', "/")).and_then(Value::as_object_mut);
+        if let Some(fields) = place.filter(|fields| fields.get(last).is_some_and(|number| *number == 0)) {
+            fields.remove(last);
+        }
+    }
+    object
 }
 
 fn without_nulls(value: &Value) -> Value {
@@ -282,14 +337,8 @@ fn check_shape(write: Write<'_>, wanted: &Value) -> Result<(), ApiError> {
         [one] => one.clone(),
         many => format!("errors:\n  {}", many.join("\n  ")),
     };
-    Err(ApiError::unexplained(format!(
-        "failed to create typed patch object ({}/{}; {}/{}, Kind={}): {listed}",
-        metadata::text(wanted, "namespace"),
-        metadata::text(wanted, "name"),
-        write.resource.group,
-        write.resource.version,
-        write.resource.kind,
-    )))
+    let of = object_name(write, wanted);
+    Err(ApiError::unexplained(format!("failed to create typed patch object ({of}): {listed}")))
 }
 
 fn set_managed(object: &mut Value, managers: &Managers) {

@@ -138,7 +138,8 @@ pub fn finalizer_warnings(resource: &Resource, object: &Value, old: &Value) -> V
 
 /// Built-in kinds take finalizers without a domain only of a few names.
 fn short_finalizer_faults(resource: &Resource, object: &Value) -> Vec<FieldError> {
-    if resource.custom || PLAINLY_CHECKED.contains(&resource.group.as_str()) {
+    let plainly = PLAINLY_CHECKED.contains(&resource.group.as_str()) || resource.kind == "Event";
+    if resource.custom || plainly {
         return Vec::new();
     }
     let standard = [FOREGROUND, ORPHAN, "kubernetes"];

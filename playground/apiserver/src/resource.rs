@@ -174,6 +174,8 @@ pub struct Strategy {
     pub unconditional_update: bool,
     /// Fields of the metadata that a write of `/status` leaves as they are. (Others it may change along.)
     pub status_keeps: &'static [&'static str],
+    /// Whether dependents of its objects are looked after when they are deleted. (Events have none.)
+    pub has_dependents: bool,
     /// Whether a delete is graceful, as a pod's is.
     pub graceful_delete: bool,
 }
@@ -236,6 +238,7 @@ impl Default for Strategy {
             create_on_update: false,
             unconditional_update: true,
             status_keeps: &[],
+            has_dependents: true,
             graceful_delete: false,
         }
     }

@@ -5,7 +5,7 @@
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use crate::resource::Resource;
+use crate::{resource::Resource, shape};
 
 mod age;
 mod cells;
@@ -103,11 +103,7 @@ fn list_metadata(metadata: &Value) -> Value {
 fn shown(object: &Value, include: IncludeObject) -> Option<Value> {
     match include {
         IncludeObject::None => None,
-        IncludeObject::Metadata => Some(partial(object)),
+        IncludeObject::Metadata => Some(shape::metadata_only(object)),
         IncludeObject::Object => Some(object.clone()),
     }
-}
-
-fn partial(object: &Value) -> Value {
-    json!({"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": object["metadata"]})
 }

@@ -129,9 +129,14 @@ fn endpoint_faults(object: &Value) -> Vec<FieldError> {
                     let name_faults = names::dns_subdomain_faults(address).into_iter();
                     faults.extend(name_faults.map(|f| FieldError::invalid(&*item_path, address, f)));
                 }
-                ("IPv4", Ok(IpAddr::V6(_))) => faults.push(other("must be an IPv4 address")),
-                ("IPv6", Ok(IpAddr::V4(_))) => faults.push(other("must be an IPv6 address")),
-                ("IPv4" | "IPv6", _) => faults.extend(address_faults(address, &item_path)),
+                ("IPv4" | "IPv6", parsed) => {
+                    match (text(object, "addressType"), parsed) {
+                        ("IPv4", Ok(IpAddr::V6(_))) => faults.push(other("must be an IPv4 address")),
+                        ("IPv6", Ok(IpAddr::V4(_))) => faults.push(other("must be an IPv6 address")),
+                        _ => {}
+                    }
+                    faults.extend(address_faults(address, &item_path));
+                }
                 _ => {}
             }
         }

@@ -45,6 +45,7 @@ pub(super) fn core() -> Strategy {
         validate_create: faults_of_core,
         validate_update: |event, _| faults_of_core(event),
         create_on_update: true,
+        has_dependents: false,
         selectable_fields: &FIELDS,
         ..Strategy::default()
     }
@@ -64,6 +65,7 @@ pub(super) fn newer() -> Strategy {
         },
         validate_create: faults_of_newer,
         create_on_update: true,
+        has_dependents: false,
         selectable_fields: &NEWER_FIELDS,
         ..Strategy::default()
     }

@@ -209,6 +209,12 @@ fn defaults(service: &mut Value) {
     object_at(service, "status").map(|status| status.entry("loadBalancer").or_insert_with(|| json!({})));
 }
 
+/// That an address stands alone, and not in the list too.
+pub fn unlisted(service: &Value) -> Option<FieldError> {
+    let alone = !text(&service["spec"], "clusterIP").is_empty() && service["spec"]["clusterIPs"].is_null();
+    alone.then(|| FieldError::required("spec.clusterIPs", ""))
+}
+
 /// The one address is also the first of the list.
 fn list_address(spec: &mut Value) {
     let address = text(spec, "clusterIP").to_owned();

@@ -26,7 +26,7 @@ impl World {
     fn updated(&self, manager: &str, old: &Value, spec: Value) -> Value {
         let mut new = old.clone();
         new["spec"] = spec;
-        note_update(self.write(manager), old, &mut new);
+        note_update(self.write(manager), old, &mut new, true);
         new
     }
 }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{Call, Store, body, commit::Author};
 use crate::{
     answer::{Answer, Shown},
-    crd, fields, metadata,
+    builtin, crd, fields, metadata,
     options::WriteOptions,
     resource::GenerationRule,
     status::ApiError,
@@ -40,8 +40,12 @@ impl Store {
     ) -> Result<Shown, ApiError> {
         let resource = Arc::clone(&call.resource);
         let fields = metadata::map_mut(&mut object);
-        for field in ["uid", "creationTimestamp", "generation"] {
+        for field in ["uid", "creationTimestamp"] {
             fields.remove(field);
+        }
+        // A kind that counts no generations keeps what it is given.
+        if resource.strategy.generation != GenerationRule::None {
+            fields.remove("generation");
         }
         if author.verb == Verb::Create {
             for field in ["deletionTimestamp", "deletionGracePeriodSeconds"] {
@@ -57,7 +61,8 @@ impl Store {
             return Err(ApiError::unexplained("resourceVersion should not be set on objects to be created"));
         }
         if author.verb != Verb::Apply {
-            fields::note_update(author.write(call), &Value::Null, &mut object);
+            let owned = fields::can_be_owned(&resource, &object);
+            fields::note_update(author.write(call), &Value::Null, &mut object, owned);
         }
         let generated =
             metadata::text(&object, "name").is_empty() && !metadata::text(&object, "generateName").is_empty();
@@ -78,14 +83,18 @@ impl Store {
             fields.remove("status");
         }
         self.admit_by_classes(&resource, &mut object)?;
+        // Through a subresource an object comes as it is: nothing is filled in from elsewhere, no addresses are handed out.
+        let through_part = !author.subresource.is_empty();
+        let unlisted = if through_part { builtin::service::unlisted(&object) } else { None };
         (resource.strategy.prepare_create)(&mut object, call.now);
         let mut faults = metadata::faults(&resource, &object);
+        faults.extend(unlisted);
         faults.extend((resource.strategy.validate_create)(&object));
         faults.extend(resource.schema.validate(&object, None));
         faults.extend(crd::scale_faults(&resource, &object));
         resource.schema.ask_rules(&object, None, &mut faults);
         // Addresses are handed out to objects that have nothing else wrong with them.
-        if faults.is_empty() {
+        if faults.is_empty() && !through_part {
             faults = self.allocate(&resource, &mut object);
         }
         let name = metadata::text(&object, "name").to_owned();

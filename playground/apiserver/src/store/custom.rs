@@ -82,7 +82,7 @@ impl Store {
                     manager: &author.manager,
                     now: call.now,
                 };
-                fields::note_update(write, &old, &mut definition);
+                fields::note_update(write, &old, &mut definition, true);
                 self.commit(call, &author, &definitions, definition.clone(), Some(kept));
             }
             settled.insert(index, definition);

@@ -128,7 +128,7 @@ impl Store {
             }
             return Deleted::AlreadyMarked(Arc::clone(kept));
         }
-        set_propagation(&mut object, options.propagation);
+        set_propagation(&mut object, options.propagation, resource.strategy.has_dependents);
         if custom::is_definition(resource) && !options.dry_run {
             self.delete_instances(call, author, &mut object);
         }
@@ -266,9 +266,10 @@ pub(super) fn mark_at_once(object: &mut Value, now: Timestamp) {
 }
 
 /// Sets the finalizers by which the garbage collector knows what is to become of dependents.
-fn set_propagation(object: &mut Value, propagation: Option<Propagation>) {
+fn set_propagation(object: &mut Value, propagation: Option<Propagation>, has_dependents: bool) {
     let found = metadata::finalizers(object);
     let wanted = match propagation {
+        _ if !has_dependents => None,
         Some(Propagation::Orphan) => Some(ORPHAN),
         Some(Propagation::Foreground) => Some(FOREGROUND),
         Some(Propagation::Background) => None,

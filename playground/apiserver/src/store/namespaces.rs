@@ -114,7 +114,7 @@ impl Store {
         let old = std::mem::replace(&mut object, wanted);
         object["status"] = old["status"].clone();
         keep_system_fields(&mut object, &old);
-        fields::note_update(author.write(call), &old, &mut object);
+        fields::note_update(author.write(call), &old, &mut object, true);
         if options.dry_run {
             return Ok(Answer::object(200, &Shown::Made(object), &resource, call.form, call.now));
         }

@@ -66,7 +66,7 @@ impl Store {
         let author = Author::of(call, Verb::Apply, &options.field_manager);
         let target = call.target.clone();
         if self.kept(&call.resource, &target.namespace, &target.name).is_none() {
-            if !target.subresource.is_empty() {
+            if !target.subresource.is_empty() && !call.resource.strategy.create_on_update {
                 check_no_uid(call, wanted)?;
                 return Err(ApiError::not_found(call.resource.group_resource(), &target.name));
             }

@@ -20,34 +20,43 @@ const APPLY: &str = "application/apply-patch+yaml";
 
 impl Store {
     pub(super) fn scale(&mut self, call: &mut Call<'_>, paths: &ScalePaths) -> Result<Answer, ApiError> {
+        // What is asked is read before the object is looked for.
+        let asked = match call.request.method {
+            http::Method::GET => None,
+            http::Method::PUT => {
+                let options = WriteOptions::parse(&call.request.query, "UpdateOptions", false)?;
+                content_type(call.request, &["application/json"])?;
+                let wanted = read_body(call)?;
+                check_scale_name(call, &wanted)?;
+                replicas_of(&wanted).map_err(|fault| unreadable(&fault))?;
+                Some((wanted, options))
+            }
+            http::Method::PATCH => {
+                let applies = call.request.header("content-type").starts_with(APPLY);
+                let options = WriteOptions::parse(&call.request.query, "PatchOptions", applies)?;
+                Some((Value::Null, options))
+            }
+            _ => return Err(ApiError::method_not_allowed()),
+        };
         let kept = self
             .kept(&call.resource, &call.target.namespace, &call.target.name)
             .ok_or_else(|| ApiError::not_found(call.resource.group_resource(), &call.target.name))?;
         let object = kept.value(&call.resource);
-        // Who sets the number need not find one.
-        let reads = call.request.method == http::Method::GET;
-        if reads && call.resource.custom && at(&object, &paths.spec_replicas).is_null() {
-            let why = format!("the spec replicas field {} does not exist", quoted(&paths.spec_replicas));
-            return Err(ApiError::internal(&why));
-        }
         let current = scale_of(&object, paths);
-        let (wanted, options, verb) = match call.request.method {
-            http::Method::GET => {
-                return Ok(Answer::object(200, &Shown::Made(current), &call.resource, call.form, call.now));
+        let Some((wanted, options)) = asked else {
+            // Who sets the number need not find one.
+            if call.resource.custom && at(&object, &paths.spec_replicas).is_null() {
+                let why = format!("the spec replicas field {} does not exist", quoted(&paths.spec_replicas));
+                return Err(ApiError::internal(&why));
             }
-            http::Method::PUT => {
-                let options = WriteOptions::parse(&call.request.query, "UpdateOptions", false)?;
-                content_type(call.request, &["application/json"])?;
-                (read_body(call)?, options, Verb::Update)
-            }
-            http::Method::PATCH if call.request.header("content-type").starts_with(APPLY) => {
+            return Ok(Answer::object(200, &Shown::Made(current), &call.resource, call.form, call.now));
+        };
+        let (wanted, verb) = match call.request.method {
+            http::Method::PUT => (wanted, Verb::Update),
+            _ if call.request.header("content-type").starts_with(APPLY) => {
                 return self.apply_scale(call, paths, &object);
             }
-            http::Method::PATCH => {
-                let (wanted, options) = patched(call, &current)?;
-                (wanted, options, Verb::Patch)
-            }
-            _ => return Err(ApiError::method_not_allowed()),
+            _ => (patched(call, &current, &options)?, Verb::Patch),
         };
         let replicas = wanted_replicas(call, &wanted)?;
         let author = Author::of(call, verb, &options.field_manager);
@@ -126,14 +135,13 @@ fn read_body(call: &Call<'_>) -> Result<Value, ApiError> {
     Ok(wanted)
 }
 
-fn patched(call: &Call<'_>, current: &Value) -> Result<(Value, WriteOptions), ApiError> {
+fn patched(call: &Call<'_>, current: &Value, options: &WriteOptions) -> Result<Value, ApiError> {
     let forms = [
         "application/json-patch+json",
         "application/merge-patch+json",
         "application/strategic-merge-patch+json",
     ];
     let form = content_type(call.request, &forms)?;
-    let options = WriteOptions::parse(&call.request.query, "PatchOptions", false)?;
     let patch: Value = serde_json::from_slice(&call.request.body)
         .map_err(|error| ApiError::bad_request(format!("error decoding patch: {error}")))?;
     // A Scale has no lists that merge, so a strategic patch of it is a merge patch.
@@ -142,26 +150,45 @@ fn patched(call: &Call<'_>, current: &Value) -> Result<(Value, WriteOptions), Ap
     } else {
         merge::apply(current, &patch)?
     };
-    Ok((wanted, options))
+    replicas_of(&wanted).map_err(|fault| {
+        let fault = FieldError::invalid("patch", wanted.to_string(), fault);
+        ApiError::invalid(GroupResource { group: "", resource: "" }, "", &[fault])
+    })?;
+    Ok(wanted)
+}
+
+fn check_scale_name(call: &Call<'_>, wanted: &Value) -> Result<(), ApiError> {
+    let name = metadata::text(wanted, "name");
+    if name == call.target.name {
+        return Ok(());
+    }
+    Err(ApiError::bad_request(format!(
+        "the name of the object ({name}) does not match the name on the URL ({})",
+        call.target.name
+    )))
+}
+
+/// The replicas that a Scale says, or what the decoder says of them.
+fn replicas_of(wanted: &Value) -> Result<i64, String> {
+    match &wanted["spec"]["replicas"] {
+        Value::Null => Ok(0),
+        found => found.as_i64().ok_or_else(|| {
+            let found = crate::schema::type_name(found);
+            format!(
+                "json: cannot unmarshal {found} into Go struct field ScaleSpec.spec.replicas of type int32"
+            )
+        }),
+    }
+}
+
+fn unreadable(fault: &str) -> ApiError {
+    ApiError::bad_request(format!("Scale in version \"v1\" cannot be handled as a Scale: {fault}"))
 }
 
 fn wanted_replicas(call: &Call<'_>, wanted: &Value) -> Result<i64, ApiError> {
+    check_scale_name(call, wanted)?;
     let name = metadata::text(wanted, "name");
-    if name != call.target.name {
-        return Err(ApiError::bad_request(format!(
-            "the name of the object ({name}) does not match the name on the URL ({})",
-            call.target.name
-        )));
-    }
-    let replicas = match &wanted["spec"]["replicas"] {
-        Value::Null => 0,
-        found => found.as_i64().ok_or_else(|| {
-            let found = crate::schema::type_name(found);
-            ApiError::bad_request(format!(
-                "Scale in version \"v1\" cannot be handled as a Scale: json: cannot unmarshal {found} into Go struct field ScaleSpec.spec.replicas of type int32"
-            ))
-        })?,
-    };
+    let replicas = replicas_of(wanted).map_err(|fault| unreadable(&fault))?;
     // Of a custom object the whole is looked at, with the number in it.
     if replicas < 0 && !call.resource.custom {
         let fault = FieldError::invalid("spec.replicas", replicas, "must be greater than or equal to 0");

@@ -33,8 +33,7 @@ impl Store {
         let author = Author::of(call, Verb::Update, &options.field_manager);
         let target = &call.target;
         let Some(kept) = self.kept(&call.resource, &target.namespace, &target.name) else {
-            let whole = target.subresource.is_empty();
-            return if whole && call.resource.strategy.create_on_update {
+            return if call.resource.strategy.create_on_update {
                 // What is not there has no uid: a client that means a certain object does not get another one.
                 check_uid_precondition(call, &object, &Value::Null, options.dry_run)?;
                 let shown = self.create(call, object, &options, &author)?;
@@ -65,11 +64,12 @@ impl Store {
         let old = kept.value(&resource);
         let mut object = change(call, &old)?;
         check_version(&resource, &call.target.name, &object, &old)?;
+        let owned = fields::can_be_owned(&resource, &object);
         isolate(&resource, &call.target.subresource, &mut object, &old);
-        keep_system_fields(&mut object, &old);
         if author.verb != Verb::Apply {
-            fields::note_update(author.write(call), &old, &mut object);
+            fields::note_update(author.write(call), &old, &mut object, owned);
         }
+        keep_system_fields(&mut object, &old);
         if call.target.subresource == "status" {
             (resource.strategy.prepare_status_update)(&mut object, &old);
         } else {
@@ -85,6 +85,12 @@ impl Store {
             return Err(ApiError::invalid(resource.group_kind(), &call.target.name, &faults));
         }
         call.warnings.extend(metadata::finalizer_warnings(&resource, &object, &old));
+        if !options.dry_run && ends(&resource, &object, &old) {
+            // The last finalizer of an object that is being deleted has gone, whether in this change or before.
+            // The answer shows the change, in the version that it had: it was never stored.
+            self.commit_deletion(call, author, &resource, &kept, old);
+            return Ok(Shown::Made(object));
+        }
         if unchanged(&object, &old) {
             if !options.dry_run {
                 self.record_unchanged(call, author, &resource, &kept);
@@ -92,12 +98,6 @@ impl Store {
             return Ok(Shown::Kept(kept));
         }
         if options.dry_run {
-            return Ok(Shown::Made(object));
-        }
-        if ends(&resource, &object, &old) {
-            // The last finalizer of an object that is being deleted has gone.
-            // The answer shows the change, in the version that it had: it was never stored.
-            self.commit_deletion(call, author, &resource, &kept, old);
             return Ok(Shown::Made(object));
         }
         Ok(Shown::Kept(self.commit(call, author, &resource, object, Some(kept))))

@@ -24,6 +24,7 @@ pub fn comparable(answered: &Answered, memory: &mut Memory) -> Answered {
         body["metadata"]["resourceVersion"] = json!("now");
     }
     compare_causes(&mut body);
+    sort_listed_faults(&mut body);
     tidy(&mut body, memory);
     // What stood before its uid was seen is named now.
     tidy(&mut body, memory);
@@ -61,6 +62,17 @@ fn compare_causes(body: &mut Value) {
     if body["reason"] == "Invalid" || body["reason"] == "Conflict" {
         body["message"] = json!("made of the causes");
     }
+}
+
+/// What is wrong with the types of an applied object is told in no order.
+fn sort_listed_faults(body: &mut Value) {
+    const START: &str = ": errors:\n";
+    let Some((start, listed)) = body["message"].as_str().and_then(|text| text.split_once(START)) else {
+        return;
+    };
+    let mut lines: Vec<&str> = listed.lines().collect();
+    lines.sort_unstable();
+    body["message"] = json!(format!("{start}{START}{}", lines.join("\n")));
 }
 
 fn is_list(body: &Value) -> bool {

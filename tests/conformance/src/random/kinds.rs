@@ -30,6 +30,9 @@ pub struct Kind {
     /// Whether it has a `scale` subresource.
     #[serde(default)]
     pub scale: bool,
+    /// Whether a definition makes it.
+    #[serde(default)]
+    pub custom: bool,
     /// Whether a real server looks into its objects more closely than the embedded one: then only whole objects are made,
     /// of values that both take.
     #[serde(default)]

@@ -189,9 +189,7 @@ fn list_options(kind: &Kind, step: &Step, asked: &mut Asked) {
 /// Cluster-wide lists and deletions are about this sequence's objects only.
 fn only_own(kind: &Kind, asked: &mut Asked) {
     if kind.cluster {
-        // Pages end among objects of others, of which a real server has more.
-        asked.query.retain(|(key, _)| !["labelSelector", "limit", "continue"].contains(&key.as_str()));
-        asked.query.retain(|(_, value)| !value.starts_with("metadata.namespace"));
+        asked.query.retain(|(key, _)| key != "labelSelector");
         asked.query.push(("labelSelector".to_owned(), format!("{LABEL}={NAMESPACE}")));
     }
 }
@@ -337,7 +335,14 @@ fn changes(kind: &Kind, step: &Step) -> Vec<(String, Value)> {
     };
     // An applied null is a wish that the real server's merging of types does not grant in a way of its own.
     let applies = [Deed::ApplyPart, Deed::ApplyWhole].contains(&step.deed);
-    step.tweaks.iter().filter_map(change).filter(|(_, value)| !(applies && value.is_null())).collect()
+    // Empty lists and maps of a custom object's applied metadata are stored, but never shown: a write that makes no difference
+    // to be seen takes them out again, or puts them in, and counts as a change.
+    let unseen = |pointer: &str, value: &Value| {
+        kind.custom && pointer.starts_with("/metadata/") && (*value == json!([]) || *value == json!({}))
+    };
+    let asked =
+        |(pointer, value): &(String, Value)| !(applies && (value.is_null() || unseen(pointer, value)));
+    step.tweaks.iter().filter_map(change).filter(asked).collect()
 }
 
 /// A whole object.
