@@ -2,8 +2,6 @@
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use crate::observe::Finding;
-
 /// Counts since the controller was made. All only grow.
 #[derive(Debug, Default)]
 pub struct Counters {
@@ -72,19 +70,6 @@ impl Count {
     #[must_use]
     pub fn get(&self) -> u64 {
         self.0.load(Relaxed)
-    }
-}
-
-impl Counters {
-    /// Counts what was found while observing.
-    pub fn count_findings(&self, findings: &[Finding]) {
-        for finding in findings {
-            match finding {
-                Finding::Would(_) => {}
-                Finding::Agrees(_) => self.agreements.add_one(),
-                Finding::Differs(_) => self.differences.add_one(),
-            }
-        }
     }
 }
 

@@ -21,7 +21,7 @@ use verdigris_core::{
 };
 use verdigris_crds::{RolloutStatus, keys};
 
-use crate::{commit::describe, gather::active_service, key::Key, rules::Rules};
+use crate::{commit::describe, counters::Counters, gather::active_service, key::Key, rules::Rules};
 
 /// So long a plan may wait for somebody else to carry it out before it counts as a difference. The other controller acts
 /// within seconds; its old stack's delay is 30 s by default, and ours begins when the endpoints show the switch.
@@ -109,13 +109,19 @@ impl Observer {
     }
 }
 
-/// Writes findings to the log.
-pub fn tell(rollout: &Key, findings: &[Finding]) {
+/// Writes findings to the log, and counts them.
+pub fn tell(rollout: &Key, findings: &[Finding], counters: &Counters) {
     for finding in findings {
         match finding {
             Finding::Would(what) => info!(%rollout, what, "would"),
-            Finding::Agrees(what) => info!(%rollout, what, "agrees"),
-            Finding::Differs(what) => warn!(%rollout, what, "differs"),
+            Finding::Agrees(what) => {
+                counters.agreements.add_one();
+                info!(%rollout, what, "agrees");
+            }
+            Finding::Differs(what) => {
+                counters.differences.add_one();
+                warn!(%rollout, what, "differs");
+            }
         }
     }
 }

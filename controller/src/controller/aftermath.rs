@@ -41,8 +41,7 @@ impl Controller {
         if let Some(sight) = &report.sight {
             let clock = self.ports.clock.now();
             let (findings, at) = self.observer.saw(rollout, sight, &self.means.rules, clock);
-            observe::tell(rollout, &findings);
-            self.means.counters.count_findings(&findings);
+            observe::tell(rollout, &findings, &self.means.counters);
             watch_again = at.map(|at| instant_of(at, clock, now));
         }
         let memory = self.memory.entry(rollout.clone()).or_default();
