@@ -13,6 +13,7 @@ pub mod definitions;
 mod endpoints;
 mod event;
 mod facts;
+mod ingress_rules;
 mod job_rules;
 mod kinds;
 mod namespace;

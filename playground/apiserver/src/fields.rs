@@ -14,6 +14,7 @@ use crate::{
 };
 
 pub mod managers;
+mod scale;
 pub mod set;
 pub mod typed;
 
@@ -69,6 +70,10 @@ pub fn can_be_owned(resource: &Resource, object: &Value) -> bool {
 /// Notes in `new` that `write` changed it from `old` (`Null` when it is created); with fields that cannot be `owned`, nobody
 /// owns any.
 pub fn note_update(write: Write<'_>, old: &Value, new: &mut Value, owned: bool) {
+    if let (Some(paths), "scale") = (&write.resource.scale, write.subresource) {
+        scale::note(write, old, new, &paths.spec_replicas);
+        return;
+    }
     let created = old.is_null();
     // A subresource is no way to change the record itself.
     let from = if write.subresource.is_empty() { &*new } else { old };
@@ -86,15 +91,7 @@ pub fn note_update(write: Write<'_>, old: &Value, new: &mut Value, owned: bool) 
         metadata::map_mut(new).remove("managedFields");
         return;
     }
-    let change = match (&write.resource.scale, write.subresource) {
-        // Of a Scale, no replicas are none that were said.
-        (Some(paths), "scale") => Change::between(
-            write,
-            &without_zero(old, &paths.spec_replicas),
-            &without_zero(new, &paths.spec_replicas),
-        ),
-        _ => Change::between(write, old, new),
-    };
+    let change = Change::between(write, old, new);
     for owned in managers.values_mut() {
         owned.fields = owned.fields.difference(&change.touched).difference(&change.removed);
     }
@@ -176,18 +173,6 @@ fn type_name(write: Write<'_>) -> String {
 fn object_name(write: Write<'_>, wanted: &Value) -> String {
     let (namespace, name) = (metadata::text(wanted, "namespace"), metadata::text(wanted, "name"));
     format!("{namespace}/{name}; {}", type_name(write))
-}
-
-/// The object without the number at a dotted path, if that is 0.
-fn without_zero(object: &Value, path: &str) -> Value {
-    let mut object = object.clone();
-    if let Some((way, last)) = path.rsplit_once('.') {
-        let place = object.pointer_mut(&way.replace('.', "/")).and_then(Value::as_object_mut);
-        if let Some(fields) = place.filter(|fields| fields.get(last).is_some_and(|number| *number == 0)) {
-            fields.remove(last);
-        }
-    }
-    object
 }
 
 fn without_nulls(value: &Value) -> Value {

@@ -136,6 +136,22 @@ pub fn finalizer_warnings(resource: &Resource, object: &Value, old: &Value) -> V
     short.map(warning).collect()
 }
 
+/// What the real server warns of where the name of a new object is part of host names, and does not look like one.
+pub fn name_warning(resource: &Resource, object: &Value) -> Option<String> {
+    let found = match (resource.group.as_str(), resource.kind.as_str()) {
+        ("", "Pod") => "the Pod's hostname",
+        ("", "ReplicationController")
+        | ("apps", "Deployment" | "ReplicaSet")
+        | ("batch", "Job" | "CronJob") => "Pod names and hostnames",
+        _ => return None,
+    };
+    let faults = dns_label_faults(text(object, "name"));
+    (!faults.is_empty()).then(|| {
+        let faults = faults.join(" ");
+        format!("metadata.name: this is used in {found}, which can result in surprising behavior; a DNS label is recommended: [{faults}]")
+    })
+}
+
 /// Built-in kinds take finalizers without a domain only of a few names.
 fn short_finalizer_faults(resource: &Resource, object: &Value) -> Vec<FieldError> {
     let plainly = PLAINLY_CHECKED.contains(&resource.group.as_str()) || resource.kind == "Event";

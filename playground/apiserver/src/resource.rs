@@ -174,6 +174,8 @@ pub struct Strategy {
     pub unconditional_update: bool,
     /// Fields of the metadata that a write of `/status` leaves as they are. (Others it may change along.)
     pub status_keeps: &'static [&'static str],
+    /// Whether a new object's metadata is checked with the rest of it; else it is where nothing else is wrong.
+    pub checks_metadata: bool,
     /// Whether dependents of its objects are looked after when they are deleted. (Events have none.)
     pub has_dependents: bool,
     /// Whether a delete is graceful, as a pod's is.
@@ -238,6 +240,7 @@ impl Default for Strategy {
             create_on_update: false,
             unconditional_update: true,
             status_keeps: &[],
+            checks_metadata: true,
             has_dependents: true,
             graceful_delete: false,
         }

@@ -73,6 +73,8 @@ pub enum MapType {
 pub struct PatchStrategy {
     /// Items are merged by `patch_merge_key` (or as a set of scalars) instead of replaced.
     pub merge: bool,
+    /// An object is replaced as a whole.
+    pub replace: bool,
     /// Keys of the object that the patch's `$retainKeys` does not name are dropped.
     pub retain_keys: bool,
 }

@@ -49,7 +49,7 @@ fn random_sequences_are_answered_the_same() {
             let server = Server::real(Controllers::None).await.unwrap();
             let embedded = ApiServer::new(Arc::new(now), plan.seed);
             // As with the real server, versions get more digits than the numbers in messages have.
-            for _ in 0..100 {
+            for _ in 0..200 {
                 embedded.forget_events();
                 let event =
                     json!({"metadata": {"generateName": "e-"}, "involvedObject": {"namespace": "default"}});

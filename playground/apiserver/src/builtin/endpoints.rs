@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::place::Place;
 use super::pod_rules;
-use super::rules::{fill, immutable, items, one_of, text};
+use super::rules::{fill, items, one_of, text};
 use crate::field_error::FieldError;
 use crate::names;
 use crate::resource::{GenerationRule, Strategy};
@@ -29,6 +29,8 @@ pub(super) fn slice() -> Strategy {
             fill(slice, "endpoints", Value::Null);
             fill(slice, "ports", Value::Null);
         },
+        prepare_create: |slice, _| no_ports(slice),
+        prepare_update: |new, _, _| no_ports(new),
         validate_create: |slice| [slice_faults(slice), endpoint_faults(slice)].concat(),
         validate_update: |new, old| {
             let mut faults = slice_faults(new);
@@ -36,7 +38,10 @@ pub(super) fn slice() -> Strategy {
             if new["endpoints"] != old["endpoints"] {
                 faults.extend(endpoint_faults(new));
             }
-            faults.extend(immutable(new, old, "addressType"));
+            let (is, was) = (text(new, "addressType"), text(old, "addressType"));
+            if is != was {
+                faults.push(FieldError::invalid("addressType", is, "field is immutable"));
+            }
             faults
         },
         generation: GenerationRule::AllButMetadataAndStatusWithLabels,
@@ -80,6 +85,13 @@ fn subset_faults(object: &Value) -> Vec<FieldError> {
         }
     }
     faults
+}
+
+/// No ports are stored as `null`, whoever said so.
+fn no_ports(slice: &mut Value) {
+    if slice["ports"].as_array().is_some_and(Vec::is_empty) {
+        slice["ports"] = Value::Null;
+    }
 }
 
 /// Faults of a slice but for those of its endpoints.

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::rules::{fill, text};
 use crate::field_error::FieldError;
-use crate::resource::{SelectableField, Strategy, View};
+use crate::resource::{NameRule, SelectableField, Strategy, View};
 
 const fn selectable(label: &'static str, pointer: &'static str) -> SelectableField {
     SelectableField { label, pointer, absent: "" }
@@ -46,6 +46,8 @@ pub(super) fn core() -> Strategy {
         validate_update: |event, _| faults_of_core(event),
         create_on_update: true,
         has_dependents: false,
+        checks_metadata: false,
+        name_rule: NameRule::PathSegment,
         selectable_fields: &FIELDS,
         ..Strategy::default()
     }
@@ -66,6 +68,8 @@ pub(super) fn newer() -> Strategy {
         validate_create: faults_of_newer,
         create_on_update: true,
         has_dependents: false,
+        checks_metadata: false,
+        name_rule: NameRule::PathSegment,
         selectable_fields: &NEWER_FIELDS,
         ..Strategy::default()
     }

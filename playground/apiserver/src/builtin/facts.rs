@@ -85,7 +85,9 @@ fn omit_empty_collections(definition: &mut Value) {
     let Some(properties) = definition.get_mut("properties").and_then(Value::as_object_mut) else { return };
     for (name, property) in properties {
         let is_collection = property["type"] == "array" || !property["additionalProperties"].is_null();
-        if is_collection && !required.contains(name) {
+        // Where nothing is written as `null`, an empty list is something else.
+        let or_null = property.get("default") == Some(&Value::Null);
+        if is_collection && !or_null && !required.contains(name) {
             property[OMIT_ZERO] = json!(true);
         }
     }

@@ -9,7 +9,7 @@ use super::rules::{
     fill, fresh_status, immutable, items, items_mut, keep_status, label_faults, not_negative, object_at,
     selector_faults, text,
 };
-use super::{network_rules, quota_rules, webhook_rules};
+use super::{ingress_rules, network_rules, quota_rules, webhook_rules};
 use crate::field_error::FieldError;
 use crate::names;
 use crate::resource::{GenerationRule, NameRule, Strategy};
@@ -101,24 +101,8 @@ pub(super) fn controller_revision() -> Strategy {
 pub(super) fn ingress() -> Strategy {
     Strategy {
         prepare_create: |ingress, _| ingress["status"] = json!({"loadBalancer": {}}),
-        validate_create: |ingress| {
-            let mut faults = Vec::new();
-            if ingress["spec"]["rules"].is_null() && ingress["spec"]["defaultBackend"].is_null() {
-                let detail = "either `defaultBackend` or `rules` must be specified";
-                faults.push(FieldError::invalid("spec", json!({}), detail));
-            }
-            for (path, rule) in items(&ingress["spec"], "rules", "spec") {
-                for (path, http_path) in items(&rule["http"], "paths", &format!("{path}.http")) {
-                    if text(http_path, "pathType").is_empty() {
-                        faults.push(FieldError::required(
-                            format!("{path}.pathType"),
-                            "pathType must be specified",
-                        ));
-                    }
-                }
-            }
-            faults
-        },
+        validate_create: ingress_rules::faults,
+        validate_update: |new, _| ingress_rules::faults(new),
         ..with_generation()
     }
 }

@@ -156,6 +156,10 @@ pub(super) fn daemon_set() -> Strategy {
             let changed = new["spec"]["template"] != old["spec"]["template"];
             set_template_generation(new, before + i64::from(changed));
         },
+        prepare_status_update: |new, old| {
+            let before = old["metadata"]["annotations"][TEMPLATE_GENERATION].as_str();
+            set_template_generation(new, before.and_then(|text| text.parse().ok()).unwrap_or_default());
+        },
         validate_create: workload_rules::daemon_set,
         validate_update: |new, old| {
             let mut faults: Vec<FieldError> = immutable(new, old, "spec.selector").into_iter().collect();

@@ -22,6 +22,19 @@ impl FieldSet {
         Self { member: true, children: BTreeMap::new() }
     }
 
+    /// A set of the one place that these steps lead to.
+    pub fn of(steps: &[String]) -> Self {
+        steps.iter().rev().fold(Self::leaf(), |below, step| Self {
+            member: false,
+            children: BTreeMap::from([(step.clone(), below)]),
+        })
+    }
+
+    /// Whether the place that these steps lead to is in it.
+    pub fn has(&self, steps: &[String]) -> bool {
+        steps.iter().try_fold(self, |set, step| set.children.get(step)).is_some_and(|set| set.member)
+    }
+
     /// Whether nothing is in it.
     pub fn is_empty(&self) -> bool {
         !self.member && self.children.values().all(Self::is_empty)

@@ -93,7 +93,9 @@ fn merged(
     order: Option<&Value>,
 ) -> Result<Option<Value>, ApiError> {
     match (old, patch) {
-        (Some(Value::Object(old)), Value::Object(patch)) => {
+        (Some(Value::Object(old)), Value::Object(patch))
+            if !node.is_some_and(|node| node.patch_strategy.replace) =>
+        {
             merge_fields(old, patch, node).map(|fields| Some(Value::Object(fields)))
         }
         (Some(Value::Array(old)), Value::Array(patch))

@@ -256,6 +256,7 @@ fn read_extensions(node: &mut Schema, source: &Map<String, Value>) {
     if let Some(strategy) = text(source, "x-kubernetes-patch-strategy") {
         node.patch_strategy = PatchStrategy {
             merge: strategy.split(',').any(|part| part == "merge"),
+            replace: strategy.split(',').any(|part| part == "replace"),
             retain_keys: strategy.split(',').any(|part| part == "retainKeys"),
         };
     }

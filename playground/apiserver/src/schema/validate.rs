@@ -8,6 +8,9 @@ use crate::field_error::{FieldError, FieldErrorKind};
 /// Faults reported at most; the rest adds nothing for a reader.
 const FAULTS_MAX: usize = 100;
 
+/// The path of faults of which only the words say where they are.
+const NOWHERE: &str = "<nil>";
+
 impl Schema {
     /// All faults of `value`, in the order of its fields; empty if it is valid.
     ///
@@ -19,6 +22,26 @@ impl Schema {
         check(self, value, old, "", &mut faults);
         faults.truncate(FAULTS_MAX);
         faults
+    }
+
+    /// The faults of an object's status alone, which speak of places in it.
+    #[must_use]
+    pub fn validate_status(&self, value: &Value, old: &Value) -> Vec<FieldError> {
+        const STATUS: &str = "status";
+        let (Some(node), Some(status)) = (self.properties.get(STATUS), value.get(STATUS)) else {
+            return Vec::new();
+        };
+        let mut faults = Vec::new();
+        check(node, status, old.get(STATUS), "", &mut faults);
+        faults.truncate(FAULTS_MAX);
+        let whole = |fault: FieldError| {
+            if fault.path == NOWHERE {
+                FieldError { path: STATUS.to_owned(), ..fault }
+            } else {
+                fault.under(STATUS)
+            }
+        };
+        faults.into_iter().map(whole).collect()
     }
 
     /// Adds what the definition's own rules (CEL) say, if the other `faults` of the object leave them any sense.
@@ -161,7 +184,7 @@ fn unfit(path: &str, format: &str) -> FieldError {
     let format =
         if format.is_empty() { "(default format)".to_owned() } else { format!("with format {format}") };
     let detail = format!("Checked value must be of type integer {format} in {path}");
-    FieldError::invalid("<nil>", "", detail)
+    FieldError::invalid(NOWHERE, "", detail)
 }
 
 fn check_items(

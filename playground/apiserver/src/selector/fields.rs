@@ -35,7 +35,7 @@ impl FieldSelector {
             let value = unescaped(value)?;
             let field = match label {
                 "metadata.name" => Field::Name,
-                "metadata.namespace" if resource.namespaced => Field::Namespace,
+                "metadata.namespace" if resource.namespaced || !resource.custom => Field::Namespace,
                 _ => resource
                     .strategy
                     .selectable_fields

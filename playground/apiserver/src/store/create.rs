@@ -87,9 +87,11 @@ impl Store {
         let through_part = !author.subresource.is_empty();
         let unlisted = if through_part { builtin::service::unlisted(&object) } else { None };
         (resource.strategy.prepare_create)(&mut object, call.now);
-        let mut faults = metadata::faults(&resource, &object);
+        let own = (resource.strategy.validate_create)(&object);
+        let looks = resource.strategy.checks_metadata || own.is_empty();
+        let mut faults = if looks { metadata::faults(&resource, &object) } else { Vec::new() };
         faults.extend(unlisted);
-        faults.extend((resource.strategy.validate_create)(&object));
+        faults.extend(own);
         faults.extend(resource.schema.validate(&object, None));
         faults.extend(crd::scale_faults(&resource, &object));
         resource.schema.ask_rules(&object, None, &mut faults);
@@ -102,6 +104,7 @@ impl Store {
             return Err(ApiError::invalid(resource.group_kind(), &name, &faults));
         }
         call.warnings.extend(metadata::finalizer_warnings(&resource, &object, &Value::Null));
+        call.warnings.extend(metadata::name_warning(&resource, &object));
         if let Some(kept) = self.kept(&resource, metadata::text(&object, "namespace"), &name) {
             let mut refusal = ApiError::already_exists(resource.group_resource(), &name);
             if metadata::is_deleting(&kept.value(&resource)) {

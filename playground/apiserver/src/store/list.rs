@@ -65,8 +65,9 @@ impl Store {
     }
 
     pub(super) fn list(&mut self, call: &Call<'_>) -> Result<Answer, ApiError> {
-        let options = list_options(call, false)?;
+        // Selectors are read before the options are looked at.
         let selection = self.selection(call)?;
+        let options = list_options(call, false)?;
         let mut version = self.version;
         let mut after = String::new();
         let mut past: Option<BTreeMap<String, Arc<Stored>>> = None;
@@ -91,23 +92,19 @@ impl Store {
             }
         }
         let empty: BTreeMap<String, Arc<Stored>> = BTreeMap::new();
-        let everything: Box<dyn Iterator<Item = &Arc<Stored>> + '_> = match &past {
+        let mut everything: Box<dyn Iterator<Item = &Arc<Stored>> + '_> = match &past {
             Some(objects) => Box::new(range(objects, &selection.namespace, &after)),
             None => match self.collection(&call.resource) {
                 Some(collection) => Box::new(collection.iter(&selection.namespace, &after)),
                 None => Box::new(empty.values()),
             },
         };
-        let mut selected = everything.filter(|object| selection.contains(object));
         let limit = if options.limit == 0 { usize::MAX } else { options.limit };
-        let mut page = Vec::new();
-        for object in selected.by_ref() {
-            page.push(object);
-            if page.len() == limit {
-                break;
-            }
-        }
-        let remaining = if page.len() == limit { selected.count() } else { 0 };
+        let page: Vec<&Arc<Stored>> =
+            everything.by_ref().filter(|object| selection.contains(object)).take(limit).collect();
+        // Whether what follows is selected too is seen when it is asked for; after the one of a name there is nothing.
+        let follows = page.len() == limit && selection.fields.exact_name().is_none();
+        let remaining = if follows { everything.count() } else { 0 };
         let mut metadata = json!({"resourceVersion": version.to_string()});
         if call.resource.custom && call.form.shape == Shape::Whole {
             // Written even where there is nothing to continue.

@@ -273,7 +273,11 @@ fn faults(resource: &Resource, subresource: &str, object: &Value, old: &Value) -
     } else {
         faults.extend((resource.strategy.validate_update)(object, old));
     }
-    faults.extend(resource.schema.validate(object, Some(old)));
+    if resource.custom && subresource == "status" {
+        faults.extend(resource.schema.validate_status(object, old));
+    } else {
+        faults.extend(resource.schema.validate(object, Some(old)));
+    }
     faults.extend(crd::scale_faults(resource, object));
     resource.schema.ask_rules(object, Some(old), &mut faults);
     faults

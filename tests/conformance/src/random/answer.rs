@@ -64,12 +64,17 @@ fn compare_causes(body: &mut Value) {
     }
 }
 
-/// What is wrong with the types of an applied object is told in no order.
+/// What is wrong with the types of an applied object is told in no order; and where a field is not known, what else is told
+/// hangs on which fields the real server happened to look at before.
 fn sort_listed_faults(body: &mut Value) {
     const START: &str = ": errors:\n";
-    let Some((start, listed)) = body["message"].as_str().and_then(|text| text.split_once(START)) else {
+    const UNKNOWN: &str = "field not declared in schema";
+    let Some(message) = body["message"].as_str() else { return };
+    if let Some((start, _)) = message.split_once("): ").filter(|_| message.contains(UNKNOWN)) {
+        body["message"] = json!(format!("{start}): {UNKNOWN}"));
         return;
-    };
+    }
+    let Some((start, listed)) = message.split_once(START) else { return };
     let mut lines: Vec<&str> = listed.lines().collect();
     lines.sort_unstable();
     body["message"] = json!(format!("{start}{START}{}", lines.join("\n")));
