@@ -86,6 +86,6 @@ fn resource(kind: Kind) -> Resource {
         strategy: kind.strategy,
         view: kind.view,
         asked: kind.asked,
-        deprecation: kind.deprecation,
+        deprecation: kind.deprecation.map(str::to_owned),
     }
 }

@@ -123,7 +123,7 @@ fn resource(spec: &Value, version: &Value) -> Result<Resource, SchemaError> {
         strategy: strategy(),
         view: None,
         asked: false,
-        deprecation: None,
+        deprecation: deprecation(spec, version),
     })
 }
 
@@ -194,6 +194,16 @@ fn columns(version: &Value) -> Vec<Column> {
             json_path: text(column, "jsonPath"),
         })
         .collect()
+}
+
+/// What those hear who ask for a version that is to go.
+fn deprecation(spec: &Value, version: &Value) -> Option<String> {
+    let said = text(version, "deprecationWarning");
+    let usual = || {
+        let (group, kind) = (text(spec, "group"), text(&spec["names"], "kind"));
+        format!("{group}/{} {kind} is deprecated", text(version, "name"))
+    };
+    (version["deprecated"] == true).then(|| if said.is_empty() { usual() } else { said })
 }
 
 fn text(source: &Value, field: &str) -> String {

@@ -10,7 +10,6 @@ pub fn fault(text: &[u8]) -> Option<String> {
     match scan.document() {
         Ok(()) => None,
         Err(Fault::End) => Some(end()),
-        Err(Fault::Deep) => Some("exceeded max depth".to_owned()),
         Err(Fault::At(context)) => {
             Some(format!("invalid character {} {context}", shown(text.get(scan.at..)?)))
         }
@@ -19,7 +18,6 @@ pub fn fault(text: &[u8]) -> Option<String> {
 
 enum Fault {
     End,
-    Deep,
     At(String),
 }
 
@@ -41,7 +39,9 @@ impl Scan<'_> {
         loop {
             // A value is to come here.
             match self.next_visible()? {
-                b'{' | b'[' if open.len() >= DEPTH_MAX => return Err(Fault::Deep),
+                b'{' | b'[' if open.len() >= DEPTH_MAX => {
+                    return Err(Fault::At("exceeded max depth".to_owned()));
+                }
                 b'{' => {
                     self.at += 1;
                     if self.next_visible()? != b'}' {
@@ -206,6 +206,7 @@ impl Scan<'_> {
 fn shown(rest: &[u8]) -> String {
     match rest.first() {
         Some(b'\'') => r"'\''".to_owned(),
+        Some(byte) if *byte < 0x20 && !b"\t\n\r".contains(byte) => format!(r"'\x{byte:02x}'"),
         Some(byte) if byte.is_ascii() => format!("{:?}", char::from(*byte)),
         Some(byte) => format!("'{}'", char::from(*byte)),
         None => String::new(),
@@ -235,6 +236,9 @@ mod tests {
         ] {
             assert_eq!(fault(text.as_bytes()).as_deref(), found, "{text}");
         }
-        assert_eq!(fault("[".repeat(10_001).as_bytes()).as_deref(), Some("exceeded max depth"));
+        assert_eq!(
+            fault("[".repeat(10_001).as_bytes()).as_deref(),
+            Some("invalid character '[' exceeded max depth")
+        );
     }
 }

@@ -11,7 +11,9 @@ use serde_json::{Map, Number, Value};
 /// If it is no JSON.
 pub fn read(text: &[u8]) -> Result<(Value, Vec<String>), serde_json::Error> {
     let mut twice = Vec::new();
-    let mut source = serde_json::Deserializer::from_slice(text);
+    // What is no UTF-8 is read as the sign for that.
+    let text = String::from_utf8_lossy(text);
+    let mut source = serde_json::Deserializer::from_str(&text);
     let value = Reading { twice: &mut twice }.deserialize(&mut source)?;
     source.end()?;
     Ok((value, twice))

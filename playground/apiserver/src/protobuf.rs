@@ -9,7 +9,7 @@ use std::sync::LazyLock;
 use http::{HeaderValue, header};
 use serde_json::{Map, Value};
 
-use crate::{request::Request, status::ApiError};
+use crate::request::Request;
 
 mod special;
 mod wire;
@@ -23,7 +23,7 @@ use wire::{Part, Reader};
 const MAGIC: &[u8] = b"k8s\0";
 
 /// The media type of such a body.
-const MEDIA_TYPE: &str = "application/vnd.kubernetes.protobuf";
+pub(crate) const MEDIA_TYPE: &str = "application/vnd.kubernetes.protobuf";
 
 /// The deepest nesting that is read.
 const DEPTH_MAX: u32 = 64;
@@ -73,21 +73,18 @@ enum Mark {
     Inline,
 }
 
-/// Turns the body of a request into JSON, if it is a protocol buffer.
-///
-/// # Errors
-/// 400 if it says that it is one and cannot be read.
-pub(crate) fn to_json(request: &mut Request) -> Result<(), ApiError> {
+/// Turns the body of a request into JSON, if it is a protocol buffer that can be read. (What cannot is refused by those who know
+/// what it should have been.)
+pub(crate) fn to_json(request: &mut Request) {
     let media = request.header("content-type").split(';').next().unwrap_or_default().trim();
     if media != MEDIA_TYPE {
-        return Ok(());
+        return;
     }
     if !request.body.is_empty() {
-        let object = decode(&request.body).map_err(|error| ApiError::bad_request(error.to_string()))?;
+        let Ok(object) = decode(&request.body) else { return };
         request.body = object.to_string().into();
     }
     request.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    Ok(())
 }
 
 /// Reads a body as the JSON that the same client would have sent.

@@ -49,7 +49,7 @@ pub struct Resource {
     /// Whether its objects are questions: answered when they are created, and not kept.
     pub asked: bool,
     /// What clients are warned of whenever they use it.
-    pub deprecation: Option<&'static str>,
+    pub deprecation: Option<String>,
 }
 
 /// How a resource shows objects that are kept in the form of another one of the same name: fields at the top have other

@@ -192,7 +192,7 @@ impl Store {
             406 if resource.custom => ApiError::custom_not_acceptable(&negotiation::SERVED),
             _ => error,
         })?;
-        let warnings = resource.deprecation.map(str::to_owned).into_iter().collect();
+        let warnings = resource.deprecation.clone().into_iter().collect();
         let mut call = Call { request, resource, target, form, now, warnings, twice: Vec::new() };
         let answer = if call.target.name.is_empty() {
             self.collection_step(&mut call)

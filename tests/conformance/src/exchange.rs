@@ -23,6 +23,7 @@
 //! | `${id}`, `${ns}` | letters that belong to this play of the file, and a namespace of its own that was created before |
 //! | `${NAME}` | what an earlier step kept under this name |
 //! | `${repeat N TEXT}` | the text, N times |
+//! | `${base64 LETTERS}` | what the letters stand for (in a body; spaces and line ends between them do not count) |
 //!
 //! | directive | meaning |
 //! | --- | --- |

@@ -153,7 +153,7 @@ impl Play<'_> {
 
     async fn send(&self, outgoing: &Outgoing) -> anyhow::Result<Response<Incoming>> {
         let path = expand::expand(&outgoing.path, &self.variables)?;
-        let body = expand::expand(&outgoing.body, &self.variables)?;
+        let body = expand::expand_body(&outgoing.body, &self.variables)?;
         let mut request = Request::builder().method(outgoing.method.as_str()).uri(&path);
         let given = |name: &str| outgoing.headers.iter().any(|(header, _)| header == name);
         if !given("authorization") {

@@ -267,8 +267,12 @@ fn type_fault(value: &Value, node: &Schema) -> Option<String> {
 /// The first item that cannot be told apart from others, and why.
 fn step_fault(kind: Kind, value: &Value, node: &Schema) -> Option<(usize, String)> {
     let keys = &node.list_map_keys;
+    // What always stands in an object of a built-in type is empty where nobody has said it.
     let defaulted = |key: &String| {
-        node.items.as_ref().and_then(|item| item.properties.get(key)).is_some_and(|key| key.default.is_some())
+        node.items.as_ref().is_some_and(|item| {
+            let always = item.definition.is_some() && item.required.contains(key);
+            always || item.properties.get(key).is_some_and(|key| key.default.is_some())
+        })
     };
     let fault = |item: &Value| match (kind, item) {
         (Kind::Items, Value::Null) => {

@@ -97,6 +97,10 @@ fn check_type(schema: &Schema, value: &Value, path: &str, faults: &mut Vec<Field
         faults.push(FieldError::type_invalid(path, found, detail));
         if schema.kind == Some(Type::Integer) && found == "number" {
             faults.push(unfit(path, ""));
+            // It is a number nevertheless, and looked at as one.
+            if let Value::Number(number) = value {
+                check_number(schema, number, path, faults);
+            }
         }
     }
     fits
@@ -117,14 +121,13 @@ fn check_enumeration(schema: &Schema, value: &Value, path: &str, faults: &mut Ve
 
 fn check_text(schema: &Schema, text: &str, path: &str, faults: &mut Vec<FieldError>) {
     let length = text.chars().count() as u64;
+    // Of these three one fault is told.
     if let Some(longest) = schema.max_length.filter(|longest| length > *longest) {
         faults.push(FieldError::too_long(path, usize::try_from(longest).unwrap_or(usize::MAX)));
-    }
-    if let Some(shortest) = schema.min_length.filter(|shortest| length < *shortest) {
+    } else if let Some(shortest) = schema.min_length.filter(|shortest| length < *shortest) {
         let detail = format!("{} should be at least {shortest} chars long", in_body(path));
         faults.push(FieldError::invalid(path, text, detail));
-    }
-    if let Some(pattern) = schema.pattern.as_deref().filter(|pattern| !pattern.matches(text)) {
+    } else if let Some(pattern) = schema.pattern.as_deref().filter(|pattern| !pattern.matches(text)) {
         let detail = format!("{} should match '{}'", in_body(path), pattern.text());
         faults.push(FieldError::invalid(path, text, detail));
     }

@@ -10,6 +10,7 @@ use crate::{
     go_text, json_syntax, json_text, metadata,
     negotiation::{SERVED, content_type},
     options::UnknownFields,
+    protobuf,
     resource::Resource,
     status::{ApiError, GroupResource},
 };
@@ -31,6 +32,11 @@ pub(super) enum Source<'p> {
 pub(super) fn object(call: &mut Call<'_>, unknown: UnknownFields) -> Result<Value, ApiError> {
     let taken: &[&str] = if call.resource.custom { &SERVED } else { &TAKEN };
     let media = content_type(call.request, taken)?;
+    if media == protobuf::MEDIA_TYPE && !call.request.body.is_empty() {
+        // What could be read of such bodies is JSON by now.
+        let fault = protobuf::decode(&call.request.body).err().map(|error| error.to_string());
+        return Err(unrecognized(call, &fault.unwrap_or_default()));
+    }
     let mut object = parsed(call, media == "application/yaml")?;
     if call.resource.custom {
         check_kind_is_there(call, &object)?;
@@ -231,7 +237,11 @@ pub(super) fn shaped(
     if unknown != UnknownFields::Ignore {
         let mut fields = std::mem::take(&mut call.twice);
         let mut found = resource.schema.unknown_fields(object);
-        in_order_of_text(&mut found, &call.request.body);
+        if resource.custom {
+            found.sort();
+        } else {
+            in_order_of_text(&mut found, &call.request.body);
+        }
         let found = found.into_iter();
         fields.extend(found.map(|path| format!("unknown field {}", quoted(&path))));
         if !fields.is_empty() && unknown == UnknownFields::Refuse {

@@ -3,29 +3,47 @@
 use std::collections::BTreeMap;
 
 use anyhow::Context as _;
+use base64::{Engine as _, prelude::BASE64_STANDARD as STANDARD};
 
-/// The text with each `${NAME}` replaced by its value, and each `${repeat N TEXT}` by so many copies.
+/// The text with each `${NAME}` replaced by its value, each `${repeat N TEXT}` by so many copies, and each `${base64 LETTERS}` by
+/// what the letters stand for.
+///
+/// # Errors
+/// If a name has no value, or what comes out is no text.
+pub fn expand(text: &str, variables: &BTreeMap<String, String>) -> anyhow::Result<String> {
+    String::from_utf8(expand_body(text, variables)?).context("only a body may be anything but text")
+}
+
+/// The same for a body, which need not be text.
 ///
 /// # Errors
 /// If a name has no value.
-pub fn expand(text: &str, variables: &BTreeMap<String, String>) -> anyhow::Result<String> {
-    let mut out = String::with_capacity(text.len());
+pub fn expand_body(text: &str, variables: &BTreeMap<String, String>) -> anyhow::Result<Vec<u8>> {
+    let mut out = Vec::with_capacity(text.len());
     let mut rest = text;
     while let Some((before, after)) = rest.split_once("${") {
         let (inside, after) = after.split_once('}').context("a `${` is not closed")?;
-        out.push_str(before);
-        match inside.strip_prefix("repeat ") {
-            Some(repeat) => {
+        out.extend(before.bytes());
+        match inside.split_once(' ') {
+            Some(("repeat", repeat)) => {
                 let (count, repeated) =
                     repeat.split_once(' ').context("`repeat` takes a number and a text")?;
-                out.push_str(&repeated.repeat(count.parse().context("`repeat` takes a number")?));
+                let count = count.parse().context("`repeat` takes a number")?;
+                out.extend(repeated.repeat(count).bytes());
             }
-            None => out
-                .push_str(variables.get(inside).with_context(|| format!("nothing was kept as {inside:?}"))?),
+            Some(("base64", letters)) => {
+                let letters: String = letters.split_whitespace().collect();
+                out.extend(STANDARD.decode(letters).context("`base64` takes what is encoded so")?);
+            }
+            _ => {
+                let kept =
+                    variables.get(inside).with_context(|| format!("nothing was kept as {inside:?}"))?;
+                out.extend(kept.bytes());
+            }
         }
         rest = after;
     }
-    out.push_str(rest);
+    out.extend(rest.bytes());
     Ok(out)
 }
 
@@ -34,9 +52,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_replaced_and_texts_repeated() {
+    fn names_are_replaced_texts_repeated_and_letters_decoded() {
         let variables = BTreeMap::from([("ns".to_owned(), "n".to_owned())]);
         assert_eq!(expand("/a/${ns}/b${repeat 3 ab}", &variables).unwrap(), "/a/n/bababab");
+        assert_eq!(expand_body("a${base64 azhz\nAP8=}", &variables).unwrap(), b"ak8s\0\xff");
+        assert!(expand("${base64 /w==}", &variables).is_err());
         assert!(expand("${other}", &variables).unwrap_err().to_string().contains("other"));
     }
 }

@@ -2,9 +2,14 @@
 
 use std::collections::BTreeSet;
 
+use base64::{Engine as _, prelude::BASE64_STANDARD as STANDARD};
 use serde_json::Value;
+use verdigris_playground_apiserver::protobuf;
 
 use super::Noted;
+
+/// Letters of an encoded body on one line.
+const COLUMNS: usize = 100;
 
 /// The namespace that clients work in while they are recorded.
 pub const NAMESPACE: &str = "recorded";
@@ -19,8 +24,7 @@ pub fn written(about: &str, noted: &[Noted]) -> String {
     for one in noted {
         let large =
             LARGE.iter().any(|part| one.path.starts_with(part)) || one.path == "/api" || one.path == "/apis";
-        let text = std::str::from_utf8(&one.body).is_ok();
-        if !large && !of_everybody(one) && text && !one.path.contains("follow=") && seen.insert(shape(one)) {
+        if !large && !of_everybody(one) && !one.path.contains("follow=") && seen.insert(shape(one)) {
             kept.push(one);
         }
     }
@@ -33,7 +37,10 @@ pub fn written(about: &str, noted: &[Noted]) -> String {
     for (index, (one, request)) in told.iter().enumerate() {
         let after: Vec<&Noted> = told.iter().skip(index + 1).map(|(later, _)| *later).collect();
         let only = if one.path.starts_with("/version") { "@only /major /minor /gitVersion\n" } else { "" };
-        out.push_str(&format!("\n### {}\n{only}{}{request}", title(one, index), keeps(one, &after, index)));
+        let read =
+            protobuf::decode(&one.body).map(|body| format!("# The body, read: {body}\n")).unwrap_or_default();
+        let keeps = keeps(one, &after, index);
+        out.push_str(&format!("\n### {}\n{read}{only}{keeps}{request}", title(one, index)));
     }
     out
 }
@@ -105,8 +112,23 @@ fn request(one: &Noted, before: &[&Noted], index: usize) -> Option<String> {
         path = short_watch(&path);
     }
     let verb = if watch { format!("WATCH watch{index}") } else { one.method.clone() };
-    let body = if body.is_empty() { body } else { format!("\n{}\n", rename(&body)) };
+    let binary = std::str::from_utf8(&one.body).is_err() || one.body.contains(&0);
+    let body = match body.is_empty() {
+        true => body,
+        false if binary => format!("\n{}\n", encoded(&one.body)),
+        false => format!("\n{}\n", rename(&body)),
+    };
     Some(format!("{verb} {}\n{headers}{body}", rename(&path)))
+}
+
+/// A body that is no text, in lines that a person can pass over.
+fn encoded(body: &[u8]) -> String {
+    let letters = STANDARD.encode(body);
+    let lines: Vec<&str> = (0..letters.len())
+        .step_by(COLUMNS)
+        .filter_map(|start| letters.get(start..letters.len().min(start + COLUMNS)))
+        .collect();
+    format!("${{base64 {}}}", lines.join("\n"))
 }
 
 /// A watch that ends soon, from a version that both servers know.
