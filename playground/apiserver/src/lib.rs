@@ -39,7 +39,7 @@
 //! | kind | rule | where |
 //! | --- | --- | --- |
 //! | Namespace | must exist and not be going for objects to be created in it; marked, and gone once nothing finalizes it; three may not be deleted | `store/namespaces.rs` |
-//! | Pod | graceful deletion, `binding`, `eviction` (which asks PodDisruptionBudgets) | `store/delete.rs`, `store/pods.rs` |
+//! | Pod | graceful deletion, `binding`, `eviction` (which asks PodDisruptionBudgets); takes after its PriorityClass and RuntimeClass | `store/delete.rs`, `store/pods.rs`, `store/classes.rs` |
 //! | Service | addresses and node ports | `store/services.rs` |
 //! | CustomResourceDefinition | what it defines is served; its objects go with it | `store/custom.rs` |
 //! | Event | one object under two groups, each with its own names for the fields ([`resource::View`]) | `builtin/event.rs` |
@@ -48,7 +48,7 @@
 //!
 //! # Not here
 //! Answers about objects are JSON or YAML, never protocol buffers or CBOR. There is no admission by webhook, no quota, no
-//! RBAC (roles are plain data), no aggregation, no conversion between versions beyond `apiVersion`, no `/watch/`
+//! RBAC (roles are plain data; impersonation answers 501), no aggregation, no conversion between versions beyond `apiVersion`, no `/watch/`
 //! paths, and no `proxy` to pods, Services and nodes: they answer 404. Logs, commands and ports of pods are asked of the
 //! pod's kubelet, wherever its Node says that it listens; without a socket they answer 501.
 
