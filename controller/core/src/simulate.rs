@@ -28,6 +28,8 @@ mod peer;
 #[cfg(test)]
 mod properties;
 #[cfg(test)]
+mod search;
+#[cfg(test)]
 mod staleness;
 #[cfg(test)]
 mod tests;

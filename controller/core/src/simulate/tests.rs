@@ -9,6 +9,7 @@ mod mistakes;
 mod preview;
 mod preview_size;
 mod rollback;
+mod rules;
 mod scale;
 mod services;
 

@@ -51,7 +51,7 @@ fn an_update_in_an_update_retires_the_version_in_between() {
 }
 
 #[test]
-fn a_replica_change_in_an_update_scales_both_and_disturbs_nothing() {
+fn a11_a_replica_change_in_an_update_scales_both_and_disturbs_nothing() {
     let mut cluster = updated(&json!({}));
     let pause = cluster.status().pause_conditions;
     cluster.edit(|rollout| rollout.spec.replicas = Some(4));
