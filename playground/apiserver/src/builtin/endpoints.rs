@@ -29,8 +29,8 @@ pub(super) fn slice() -> Strategy {
             fill(slice, "endpoints", Value::Null);
             fill(slice, "ports", Value::Null);
         },
-        prepare_create: |slice, _| no_ports(slice),
-        prepare_update: |new, _, _| no_ports(new),
+        prepare_create: |slice, _| null_if_none(slice),
+        prepare_update: |new, _, _| null_if_none(new),
         validate_create: |slice| [slice_faults(slice), endpoint_faults(slice)].concat(),
         validate_update: |new, old| {
             let mut faults = slice_faults(new);
@@ -87,10 +87,12 @@ fn subset_faults(object: &Value) -> Vec<FieldError> {
     faults
 }
 
-/// No ports are stored as `null`, whoever said so.
-fn no_ports(slice: &mut Value) {
-    if slice["ports"].as_array().is_some_and(Vec::is_empty) {
-        slice["ports"] = Value::Null;
+/// No endpoints and no ports are stored as `null`, whoever said so.
+fn null_if_none(slice: &mut Value) {
+    for field in ["endpoints", "ports"] {
+        if slice[field].as_array().is_some_and(Vec::is_empty) {
+            slice[field] = Value::Null;
+        }
     }
 }
 

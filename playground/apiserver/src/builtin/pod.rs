@@ -52,7 +52,7 @@ pub(super) fn strategy() -> Strategy {
         },
         generation: GenerationRule::Spec,
         selectable_fields: &SELECTABLE_FIELDS,
-        status_keeps: &["ownerReferences"],
+        status_keeps: &["deletionTimestamp", "ownerReferences"],
         graceful_delete: true,
         ..Strategy::default()
     }

@@ -39,7 +39,7 @@ pub(super) fn object(call: &mut Call<'_>, unknown: UnknownFields) -> Result<Valu
     }
     let mut object = parsed(call, media == "application/yaml")?;
     if call.resource.custom {
-        check_kind_is_there(call, &object)?;
+        check_kind_is_there(call, &object, unknown)?;
     }
     check_kind(&call.resource, &object)?;
     shaped(call, &mut object, unknown, Source::Body)?;
@@ -79,12 +79,17 @@ fn unrecognized(call: &Call<'_>, fault: &str) -> ApiError {
 }
 
 /// A custom object must say what it is; one of a built-in kind need not.
-fn check_kind_is_there(call: &Call<'_>, object: &Value) -> Result<(), ApiError> {
+fn check_kind_is_there(call: &Call<'_>, object: &Value, unknown: UnknownFields) -> Result<(), ApiError> {
     if object["kind"].as_str().is_some_and(|kind| !kind.is_empty()) {
         return Ok(());
     }
     let body = String::from_utf8_lossy(&call.request.body);
-    Err(unrecognized(call, &format!("Object 'Kind' is missing in '{body}'")))
+    let fault = format!("Object 'Kind' is missing in '{body}'");
+    if unknown == UnknownFields::Ignore {
+        // Then it is read by another reader.
+        return Err(refusal(&call.resource, object, Source::Body, &fault));
+    }
+    Err(unrecognized(call, &fault))
 }
 
 /// The beginning of a body for a message: as text if it looks like JSON, else in hexadecimal.

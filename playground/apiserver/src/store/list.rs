@@ -65,9 +65,10 @@ impl Store {
     }
 
     pub(super) fn list(&mut self, call: &Call<'_>) -> Result<Answer, ApiError> {
-        // Selectors are read before the options are looked at.
-        let selection = self.selection(call)?;
+        // A selector must be readable before options are looked at, and fit the kind after.
+        LabelSelector::parse(call.request.query.text("labelSelector"))?;
         let options = list_options(call, false)?;
+        let selection = self.selection(call)?;
         let mut version = self.version;
         let mut after = String::new();
         let mut past: Option<BTreeMap<String, Arc<Stored>>> = None;
