@@ -99,8 +99,7 @@ impl Play<'_> {
             let text = match found {
                 Some(Value::String(text)) => text.clone(),
                 Some(other) => other.to_string(),
-                // As in a session whose request was refused: what follows is as if nobody had said a version.
-                None => "0".to_owned(),
+                None => anyhow::bail!("there is no {pointer} to keep as {name:?} in the answer {answer}"),
             };
             self.variables.insert(name.clone(), text);
         }
