@@ -9,21 +9,13 @@ use http_body_util::{BodyExt, Empty, Full, Limited, StreamBody};
 use hyper::{body::Incoming, client::conn::http1, upgrade::OnUpgrade};
 use hyper_util::rt::TokioIo;
 use tokio::{net::TcpStream, sync::watch, time::timeout};
-use tokio_rustls::{
-    TlsConnector,
-    client::TlsStream,
-    rustls::{
-        ClientConfig, DigitallySignedStruct, SignatureScheme,
-        client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
-        crypto::{WebPkiSupportedAlgorithms, ring},
-        pki_types::{CertificateDer, ServerName, UnixTime},
-    },
-};
+use tokio_rustls::{TlsConnector, client::TlsStream, rustls::pki_types::ServerName};
 
 use crate::{
     answer::{Answer, Asks, KubeletCall},
     service::{ResponseBody, plain_response},
     status::{ApiError, GroupResource},
+    unverified,
 };
 
 /// How long a kubelet may take to take a connection, and to answer its first request.
@@ -179,14 +171,7 @@ async fn connect(host: &str, port: u16) -> Result<TlsStream<TcpStream>, String> 
     };
     let stream = TcpStream::connect((host, port)).await.map_err(dialled)?;
     let _ = stream.set_nodelay(true);
-    let provider = Arc::new(ring::default_provider());
-    let anybody = Arc::new(Anybody(provider.signature_verification_algorithms));
-    let config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|error| error.to_string())?
-        .dangerous()
-        .with_custom_certificate_verifier(anybody)
-        .with_no_client_auth();
+    let config = unverified::client_config().map_err(|error| error.to_string())?;
     let name = ServerName::try_from(host.to_owned()).map_err(|error| error.to_string())?;
     TlsConnector::from(Arc::new(config)).connect(name, stream).await.map_err(|error| error.to_string())
 }
@@ -202,43 +187,4 @@ async fn error_text(said: Response<Incoming>) -> String {
     let body = timeout(ANSWER_TIMEOUT, Limited::new(said.into_body(), ERROR_BYTES_MAX).collect()).await;
     let bytes = body.ok().and_then(Result::ok).map(http_body_util::Collected::to_bytes).unwrap_or_default();
     String::from_utf8_lossy(&bytes).into_owned()
-}
-
-/// Takes any certificate; what it signs must still be signed well.
-#[derive(Debug)]
-struct Anybody(WebPkiSupportedAlgorithms);
-
-impl ServerCertVerifier for Anybody {
-    fn verify_server_cert(
-        &self,
-        _: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> Result<ServerCertVerified, tokio_rustls::rustls::Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, tokio_rustls::rustls::Error> {
-        tokio_rustls::rustls::crypto::verify_tls12_signature(message, certificate, signed, &self.0)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, tokio_rustls::rustls::Error> {
-        tokio_rustls::rustls::crypto::verify_tls13_signature(message, certificate, signed, &self.0)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.supported_schemes()
-    }
 }

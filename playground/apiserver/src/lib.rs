@@ -86,4 +86,5 @@ pub mod store;
 pub mod stored;
 pub mod table;
 pub mod watch;
+pub mod unverified;
 pub mod write_log;
