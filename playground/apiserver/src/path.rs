@@ -1,6 +1,6 @@
 //! What a path asks for.
 
-use crate::request::percent_decoded;
+use percent_encoding::percent_decode_str;
 
 /// What a path asks for, before anything is known about what is served.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,7 +42,7 @@ impl Path {
         let parts: Vec<String> = path
             .split('/')
             .filter(|part| !part.is_empty())
-            .map(|part| percent_decoded(part, false))
+            .map(|part| percent_decode_str(part).decode_utf8_lossy().into_owned())
             .collect();
         let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
         match parts.as_slice() {

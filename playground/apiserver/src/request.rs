@@ -32,17 +32,9 @@ impl Request {
 pub struct Query(Vec<(String, String)>);
 
 impl Query {
-    /// Parses what stands behind the `?`.
+    /// Parses what stands behind the `?`; what is not valid UTF-8 becomes replacement characters.
     pub fn parse(raw: &str) -> Self {
-        Self(
-            raw.split('&')
-                .filter(|pair| !pair.is_empty())
-                .map(|pair| {
-                    let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
-                    (percent_decoded(key, true), percent_decoded(value, true))
-                })
-                .collect(),
-        )
+        Self(form_urlencoded::parse(raw.as_bytes()).into_owned().collect())
     }
 
     /// The first value of a parameter.
@@ -77,31 +69,6 @@ impl Query {
             ApiError::bad_request(format!("strconv.ParseInt: parsing {text}: invalid syntax"))
         })
     }
-}
-
-/// Text without percent-encoding; what is not valid UTF-8 becomes replacement characters.
-pub(crate) fn percent_decoded(text: &str, plus_is_space: bool) -> String {
-    let encoded = text.contains('%') || (plus_is_space && text.contains('+'));
-    if !encoded {
-        return text.to_owned();
-    }
-    let bytes = text.as_bytes();
-    let mut out = Vec::with_capacity(bytes.len());
-    let mut at = 0;
-    while let Some(&byte) = bytes.get(at) {
-        let hex = (byte == b'%').then(|| text.get(at + 1..at + 3)).flatten();
-        match hex.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
-            Some(decoded) => {
-                out.push(decoded);
-                at += 3;
-            }
-            None => {
-                out.push(if plus_is_space && byte == b'+' { b' ' } else { byte });
-                at += 1;
-            }
-        }
-    }
-    String::from_utf8_lossy(&out).into_owned()
 }
 
 #[cfg(test)]

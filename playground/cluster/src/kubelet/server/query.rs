@@ -1,20 +1,12 @@
 //! The parameters of a request.
 
-/// The parameters in their order, decoded.
+/// The parameters in their order, decoded; what is not valid UTF-8 becomes replacement characters.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Query(Vec<(String, String)>);
 
 impl Query {
     pub(super) fn parse(raw: &str) -> Self {
-        let pairs = raw.split('&').filter(|pair| !pair.is_empty());
-        Self(
-            pairs
-                .map(|pair| {
-                    let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
-                    (decoded(key), decoded(value))
-                })
-                .collect(),
-        )
+        Self(form_urlencoded::parse(raw.as_bytes()).into_owned().collect())
     }
 
     /// The first value.
@@ -39,27 +31,6 @@ impl Query {
     pub(super) fn number(&self, key: &str) -> Result<Option<i64>, std::num::ParseIntError> {
         self.get(key).filter(|text| !text.is_empty()).map(str::parse).transpose()
     }
-}
-
-/// Without percent-encoding; what is not valid UTF-8 becomes replacement characters.
-fn decoded(text: &str) -> String {
-    let bytes = text.as_bytes();
-    let mut out = Vec::with_capacity(bytes.len());
-    let mut at = 0;
-    while let Some(&byte) = bytes.get(at) {
-        let hex = (byte == b'%').then(|| text.get(at + 1..at + 3)).flatten();
-        match hex.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
-            Some(decoded) => {
-                out.push(decoded);
-                at += 3;
-            }
-            None => {
-                out.push(if byte == b'+' { b' ' } else { byte });
-                at += 1;
-            }
-        }
-    }
-    String::from_utf8_lossy(&out).into_owned()
 }
 
 #[cfg(test)]
