@@ -55,11 +55,6 @@ pub fn schema(definition: &str) -> Arc<Schema> {
     definitions::node(definition)
 }
 
-/// Bytes as the API writes them: standard base64 with padding.
-pub(crate) fn base64_of(bytes: &[u8]) -> String {
-    config::base64(bytes)
-}
-
 fn resource(kind: Kind) -> Resource {
     let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
     Resource {

@@ -53,9 +53,9 @@
 //! pod's kubelet, wherever its Node says that it listens; without a socket they answer 501.
 
 pub mod answer;
-mod base64;
 pub mod builtin;
 pub mod collection;
+mod continue_token;
 pub mod crd;
 pub mod discovery;
 mod documents;

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use http::{HeaderValue, header};
 use serde_json::{Map, Value};
 
@@ -195,7 +196,7 @@ fn read_value(kind: &str, part: &Part<'_>, depth: u32) -> Result<Value, Protobuf
         ("i", Part::Number(number)) => Ok(Value::from(number.cast_signed())),
         ("b", Part::Number(number)) => Ok(Value::Bool(*number != 0)),
         ("s", Part::Bytes(bytes)) => Ok(Value::String(wire::text(bytes)?)),
-        ("y", Part::Bytes(bytes)) => Ok(Value::String(special::base64(bytes))),
+        ("y", Part::Bytes(bytes)) => Ok(Value::String(STANDARD.encode(bytes))),
         ("&s", Part::Bytes(bytes)) => special::texts(bytes),
         (kind, Part::Bytes(bytes)) => {
             if let Some(special) = kind.strip_prefix('!') {

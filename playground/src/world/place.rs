@@ -3,6 +3,7 @@
 use std::{net::Ipv4Addr, net::SocketAddr, sync::Arc};
 
 use anyhow::Context as _;
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use kube::Client;
 use tokio::net::TcpListener;
 use verdigris_playground_apiserver::{http_server::Listening, server::ApiServer};
@@ -70,7 +71,7 @@ impl Place {
 }
 
 fn kubeconfig(address: SocketAddr, authority_pem: &str, token: &str) -> String {
-    let authority = base64(authority_pem.as_bytes());
+    let authority = STANDARD.encode(authority_pem);
     format!(
         "apiVersion: v1\nkind: Config\ncurrent-context: playground\n\
          clusters:\n- name: playground\n  cluster:\n    server: https://{address}\n    \
@@ -78,40 +79,4 @@ fn kubeconfig(address: SocketAddr, authority_pem: &str, token: &str) -> String {
          users:\n- name: {USER}\n  user:\n    token: {token}\n\
          contexts:\n- name: playground\n  context: {{cluster: playground, user: {USER}}}\n"
     )
-}
-
-/// RFC 4648, section 4.
-fn base64(bytes: &[u8]) -> String {
-    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
-    for chunk in bytes.chunks(3) {
-        let [a, b, c] = [0, 1, 2].map(|index| u32::from(chunk.get(index).copied().unwrap_or_default()));
-        let group = a << 16 | b << 8 | c;
-        for index in 0..4 {
-            let sextet = group >> (18 - 6 * index) & 63;
-            let absent = index > chunk.len();
-            text.push(if absent { '=' } else { char::from(ALPHABET[sextet as usize]) });
-        }
-    }
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn base64_is_that_of_rfc_4648() {
-        let vectors = [
-            ("", ""),
-            ("f", "Zg=="),
-            ("fo", "Zm8="),
-            ("foo", "Zm9v"),
-            ("foob", "Zm9vYg=="),
-            ("foobar", "Zm9vYmFy"),
-        ];
-        for (plain, encoded) in vectors {
-            assert_eq!(base64(plain.as_bytes()), encoded);
-        }
-    }
 }

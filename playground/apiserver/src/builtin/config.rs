@@ -1,5 +1,6 @@
 //! The rules of ConfigMaps and Secrets.
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Map, Value};
 
 use super::rules::{object_at, text};
@@ -48,25 +49,9 @@ fn write_texts(secret: &mut Value) {
     let Some(data) = object_at(secret, "data") else { return };
     for (key, text) in texts {
         if let Value::String(text) = text {
-            data.insert(key, Value::String(base64(text.as_bytes())));
+            data.insert(key, Value::String(STANDARD.encode(text)));
         }
     }
-}
-
-/// Standard base64 with padding.
-pub(super) fn base64(bytes: &[u8]) -> String {
-    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut out = String::with_capacity(bytes.len().div_ceil(3) * 4);
-    for chunk in bytes.chunks(3) {
-        let byte = |index: usize| u32::from(chunk.get(index).copied().unwrap_or(0));
-        let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
-        for index in 0..4 {
-            let sextet = (bits >> (18 - 6 * index)) & 0x3f;
-            let is_padding = index > chunk.len();
-            out.push(if is_padding { '=' } else { char::from(ALPHABET[sextet as usize]) });
-        }
-    }
-    out
 }
 
 fn secret_faults(secret: &Value) -> Vec<FieldError> {

@@ -5,7 +5,6 @@ use serde_json::{Value, json};
 
 use super::ProtobufError;
 use super::wire::{Part, Reader, text};
-use crate::builtin::base64_of;
 
 /// Reads a special type; one that was never set is `null`.
 pub(super) fn read(kind: &str, bytes: &[u8]) -> Result<Value, ProtobufError> {
@@ -49,9 +48,4 @@ pub(super) fn texts(bytes: &[u8]) -> Result<Value, ProtobufError> {
         }
     }
     Ok(Value::Array(list))
-}
-
-/// Bytes as JSON has them.
-pub(super) fn base64(bytes: &[u8]) -> String {
-    base64_of(bytes)
 }

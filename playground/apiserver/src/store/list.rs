@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use super::{Call, Store, all_of};
 use crate::{
     answer::{Answer, Shown, WatchAnswer},
-    base64,
     collection::{key, range},
+    continue_token,
     field_error::{FieldError, quoted},
     json_syntax,
     negotiation::Shape,
@@ -78,7 +78,7 @@ impl Store {
                     "specifying resource version is not allowed when using continue",
                 ));
             }
-            (version, after) = decode_continue(&options.continue_token)?;
+            (version, after) = continue_token::decode(&options.continue_token)?;
             past = Some(self.past(call, version, "The provided continue parameter is too old to display a consistent list result. You must start a new list without the continue parameter.")?);
         } else if !options.resource_version.is_empty() {
             let asked = self.not_in_the_future(&options.resource_version)?;
@@ -112,7 +112,7 @@ impl Store {
             metadata["continue"] = json!("");
         }
         if let Some(last) = page.last().filter(|_| remaining > 0) {
-            metadata["continue"] = json!(encode_continue(version, &key(&last.namespace, &last.name)));
+            metadata["continue"] = json!(continue_token::encode(version, &key(&last.namespace, &last.name)));
             // A count behind a selector would need every object to be looked at; the real server does not say.
             if selection.labels.is_empty() && selection.fields.is_empty() {
                 metadata["remainingItemCount"] = json!(remaining);
@@ -303,35 +303,5 @@ fn written_list(call: &Call<'_>, page: &[&Arc<Stored>], metadata: &Value) -> Ans
             // Items of built-in lists do not say what they are: the list does.
             object.write_bare_to(resource, &mut out);
         }
-    }
-    out.extend_from_slice(b"]}");
-    if page.is_empty() && !whole {
-        // A list of metadata alone has no items rather than an empty list of them.
-        let end = out.len() - 3;
-        out.truncate(end);
-        out.extend_from_slice(b"null}");
-    }
-    Answer::encoded(200, out, call.form)
-}
-
-fn encode_continue(version: u64, after: &str) -> String {
-    let token = json!({"v": "meta.k8s.io/v1", "rv": version, "start": format!("{after}\u{0}")});
-    base64::encode(token.to_string().as_bytes())
-}
-
-fn decode_continue(token: &str) -> Result<(u64, String), ApiError> {
-    let refusal = |why: &str| {
-        ApiError::bad_request(format!("invalid continue token: continue key is not valid: {why}"))
-    };
-    let invalid = || refusal("illegal base64 data at input byte 0");
-    let bytes = base64::decode(token).ok_or_else(invalid)?;
-    let value: Value = serde_json::from_slice(&bytes)
-        .map_err(|error| refusal(&json_syntax::fault(&bytes).unwrap_or_else(|| error.to_string())))?;
-    let start = value["start"].as_str().and_then(|start| start.strip_suffix('\u{0}')).ok_or_else(invalid)?;
-    match (value["v"].as_str(), value["rv"].as_u64()) {
-        (Some("meta.k8s.io/v1"), Some(version)) => Ok((version, start.to_owned())),
-        _ => Err(ApiError::bad_request(
-            "invalid continue token: continue key is not valid: incorrect encoded start resourceVersion (version meta.k8s.io/v1)",
-        )),
     }
 }
