@@ -1,8 +1,11 @@
 //! What the store answers: a whole body, or the beginning of a watch.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use jiff::Timestamp;
 use serde_json::{Value, json};
+use tokio::sync::Notify;
 
 use crate::{
     negotiation::{Form, Shape},
@@ -77,8 +80,10 @@ pub struct WatchAnswer {
 #[derive(Debug)]
 pub(crate) enum Shown {
     /// An object as it is kept.
-    Kept(std::sync::Arc<Stored>),
+    Kept(Arc<Stored>),
     /// An object that is not kept (a dry run, a Scale).
+    /// Tells that there may be something new to read.
+    pub changed: Arc<Notify>,
     Made(Value),
     /// A `Status`, or another object that has one form only.
     Plain(Value),

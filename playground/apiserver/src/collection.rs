@@ -57,6 +57,10 @@ pub struct Collection {
     event_bytes: usize,
     /// Events up to this version are forgotten.
     forgotten: u64,
+    /// Watches begin at this version or later, as those of a real server begin where it first listed the objects.
+    watched_from: u64,
+    /// Nothing of this kind is served any more: watches end once they have told everything.
+    retired: bool,
     /// Tells watches that there is something new.
     pub changed: Arc<Notify>,
 }
@@ -67,6 +71,27 @@ pub fn key(namespace: &str, name: &str) -> String {
 }
 
 impl Collection {
+    /// A collection of what is served from this version on.
+    pub fn served_from(version: u64) -> Self {
+        Self { watched_from: version, ..Self::default() }
+    }
+
+    /// Nothing will happen to it any more.
+    pub fn retire(&mut self) {
+        self.retired = true;
+        self.changed.notify_waiters();
+    }
+
+    /// Whether nothing will happen to it any more.
+    pub fn is_retired(&self) -> bool {
+        self.retired
+    }
+
+    /// Whether a watch has not ended yet.
+    pub fn is_watched(&self) -> bool {
+        Arc::strong_count(&self.changed) > 1
+    }
+
     /// The object of this name.
     pub fn get(&self, namespace: &str, name: &str) -> Option<&Arc<Stored>> {
         self.objects.get(&key(namespace, name))
@@ -126,18 +151,18 @@ impl Collection {
         self.changed.notify_waiters();
     }
 
-    /// The events after `version`, oldest first, or `None` if some of them are forgotten.
+    /// The events after `version`, oldest first, or `None` if watches cannot begin there.
     pub fn since(&self, version: u64) -> Option<impl Iterator<Item = &Event>> {
-        if version < self.forgotten {
+        if version < self.watchable_from() {
             return None;
         }
         let start = self.events.partition_point(|event| event.version <= version);
         Some(self.events.range(start..))
     }
 
-    /// The version before which everything is forgotten.
-    pub fn forgotten(&self) -> u64 {
-        self.forgotten
+    /// The version at which a watch may begin at the earliest.
+    pub fn watchable_from(&self) -> u64 {
+        self.forgotten.max(self.watched_from)
     }
 
     /// Forgets all events up to and with `version`, as a compaction does.

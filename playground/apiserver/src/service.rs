@@ -14,10 +14,7 @@ use futures::Stream;
 use http::{HeaderValue, Response, header};
 use http_body::Frame;
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited, StreamBody, combinators::UnsyncBoxBody};
-use tokio::{
-    sync::Notify,
-    time::{Instant, sleep_until},
-};
+use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::{
     answer::{Answer, WatchAnswer, Whole},
@@ -91,13 +88,11 @@ impl ApiServer {
     }
 
     fn stream(&self, answer: WatchAnswer) -> Response<ResponseBody> {
-        let changed = self.store().changes_of(&answer.watch.resource);
         let now = Instant::now();
         let watching = Watching {
             server: self.clone(),
-            changed,
-            end: now + Duration::from_secs(answer.timeout_secs),
-            next_bookmark: now + BOOKMARK_INTERVAL,
+            end: Box::pin(sleep_until(now + Duration::from_secs(answer.timeout_secs))),
+            next_bookmark: Box::pin(sleep_until(now + BOOKMARK_INTERVAL)),
             ended: false,
             answer,
         };
@@ -111,9 +106,8 @@ impl ApiServer {
 struct Watching {
     server: ApiServer,
     answer: WatchAnswer,
-    changed: Arc<Notify>,
-    end: Instant,
-    next_bookmark: Instant,
+    end: Pin<Box<Sleep>>,
+    next_bookmark: Pin<Box<Sleep>>,
     ended: bool,
 }
 
@@ -127,7 +121,7 @@ impl Watching {
 
     /// The next lines, or `None` at the end.
     async fn next(&mut self) -> Option<Vec<u8>> {
-        let changed = Arc::clone(&self.changed);
+        let changed = Arc::clone(&self.answer.changed);
         while !self.ended {
             let mut change = std::pin::pin!(changed.notified());
             // Listening begins before looking, so that a change in between is not missed.
@@ -140,12 +134,13 @@ impl Watching {
             tokio::select! {
                 biased;
                 () = change => {}
-                () = sleep_until(self.end) => {
+                () = self.end.as_mut() => {
                     self.ended = true;
                     return self.answer.watch.bookmark_line();
                 }
-                () = sleep_until(self.next_bookmark), if self.answer.bookmarks => {
-                    self.next_bookmark += BOOKMARK_INTERVAL;
+                () = self.next_bookmark.as_mut(), if self.answer.bookmarks => {
+                    let next = self.next_bookmark.deadline() + BOOKMARK_INTERVAL;
+                    self.next_bookmark.as_mut().reset(next);
                     if let Some(line) = self.answer.watch.bookmark_line() {
                         return Some(line);
                     }

@@ -114,8 +114,9 @@ impl Store {
         }
     }
 
-    /// What tells of changes to the objects of `resource`.
-    pub fn changes_of(&mut self, resource: &Resource) -> Arc<Notify> {
+    /// What tells of changes to the objects of `resource`. Whoever holds it watches.
+    fn changes_of(&mut self, resource: &Resource) -> Arc<Notify> {
+        self.free_retired();
         Arc::clone(&self.collection_mut(resource).changed)
     }
 
@@ -160,6 +161,11 @@ impl Store {
             collection.forget_until(forgotten);
             collection
         })
+    }
+
+    /// Drops what nobody watches any more of kinds that are no longer served.
+    fn free_retired(&mut self) {
+        self.collections.retain(|_, collection| !collection.is_retired() || collection.is_watched());
     }
 
     fn kept(&self, resource: &Resource, namespace: &str, name: &str) -> Option<Arc<Stored>> {

@@ -133,7 +133,7 @@ impl Watch {
             self.failed = Some(ApiError::expired(format!(
                 "too old resource version: {} ({})",
                 self.position,
-                collection.forgotten()
+                collection.watchable_from()
             )));
             return if lines.is_empty() {
                 self.read(collection, now_version, now)
@@ -150,8 +150,12 @@ impl Watch {
                 }
             }
         }
-        self.position = self.position.max(now_version);
-        if lines.is_empty() { Reading::Nothing } else { Reading::Lines(lines) }
+        self.position = if collection.is_retired() { u64::MAX } else { self.position.max(now_version) };
+        match (lines.is_empty(), collection.is_retired()) {
+            (false, _) => Reading::Lines(lines),
+            (true, false) => Reading::Nothing,
+            (true, true) => Reading::End,
+        }
     }
 
     /// A bookmark with the newest version that this watch has passed, if it asked for bookmarks and has not

@@ -6,7 +6,11 @@ use serde_json::{Value, json};
 
 use super::{Call, Store, all_of, commit::Author, create::seconds_text, delete::mark_at_once};
 use crate::{
-    collection::EventKind, crd, fields, metadata, resource::Resource, status::ApiError, stored::Stored,
+    collection::{Collection, EventKind},
+    crd, fields, metadata,
+    resource::Resource,
+    status::ApiError,
+    stored::Stored,
     write_log::Verb,
 };
 
@@ -37,8 +41,17 @@ impl Store {
         for version in stale {
             self.registry.remove(&group, &version, &plural);
         }
-        if kind == EventKind::Deleted || !crd::is_established(definition) {
+        let key = (group, plural);
+        if kind == EventKind::Deleted {
+            self.collections.entry(key).and_modify(Collection::retire);
+            self.free_retired();
             return;
+        }
+        if !crd::is_established(definition) {
+            return;
+        }
+        if self.collections.get(&key).is_none_or(Collection::is_retired) {
+            self.collections.insert(key, Collection::served_from(self.version));
         }
         for resource in crd::resources(definition) {
             self.registry.add(resource);
@@ -192,5 +205,41 @@ fn await_instances(definition: &mut Value, now: &str) {
     if let Some(Value::Array(conditions)) = definition.pointer_mut("/status/conditions") {
         conditions.retain(|condition| condition["type"] != "Terminating");
         conditions.push(terminating);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::Method;
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::server::ApiServer;
+
+    #[test]
+    fn a_kind_that_is_no_longer_served_leaves_nothing_behind() {
+        let server = ApiServer::new(Arc::new(|| Timestamp::UNIX_EPOCH), 1);
+        let definitions = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
+        let definition = json!({
+            "metadata": {"name": "cups.example.com"},
+            "spec": {"group": "example.com", "scope": "Cluster", "names": {"plural": "cups", "kind": "Cup"},
+                     "versions": [{"name": "v1", "served": true, "storage": true, "schema": {"openAPIV3Schema": {
+                         "type": "object", "x-kubernetes-preserve-unknown-fields": true}}}]},
+        });
+        let key = ("example.com".to_owned(), "cups".to_owned());
+        server.ask(Method::POST, definitions, &definition).unwrap();
+        let cup = json!({"apiVersion": "example.com/v1", "kind": "Cup", "metadata": {"name": "a"}});
+        server.ask(Method::POST, "/apis/example.com/v1/cups", &cup).unwrap();
+        let watching = Arc::clone(&server.store().collections[&key].changed);
+        let path = format!("{definitions}/cups.example.com");
+        server.ask(Method::DELETE, &path, &Value::Null).unwrap();
+        assert_eq!(server.store().collections[&key].len(), 0, "kept while somebody watches");
+        drop(watching);
+        server.store().free_retired();
+        assert!(!server.store().collections.contains_key(&key));
+        // Served again, it begins anew.
+        server.ask(Method::POST, definitions, &definition).unwrap();
+        let store = server.store();
+        assert!(!store.collections[&key].is_retired() && store.collections[&key].since(1).is_none());
     }
 }

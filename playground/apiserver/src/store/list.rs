@@ -184,7 +184,8 @@ impl Store {
             Some(secs) if secs > 0 => secs.unsigned_abs(),
             _ => WATCH_SECS_MIN + self.dice.u64(..WATCH_SECS_MIN),
         };
-        Ok(Answer::Watch(Box::new(WatchAnswer { watch, timeout_secs, bookmarks })))
+        let changed = self.changes_of(&resource);
+        Ok(Answer::Watch(Box::new(WatchAnswer { watch, changed, timeout_secs, bookmarks })))
     }
 }
 
