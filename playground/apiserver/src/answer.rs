@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use tokio::sync::Notify;
 
 use crate::{
+    list_body::{ListBody, PIECE_BYTES},
     negotiation::{Form, Shape},
     resource::Resource,
     shape,
@@ -21,6 +22,8 @@ use crate::{
 pub enum Answer {
     /// All there is to say.
     Whole(Whole),
+    /// A list that is too long to be said at once.
+    List(Box<ListAnswer>),
     /// A stream of events.
     Watch(Box<WatchAnswer>),
     /// What only a pod's kubelet knows.
@@ -65,11 +68,22 @@ pub struct Whole {
     pub retry_after_secs: u32,
 }
 
+/// A long list, in JSON.
+#[derive(Debug)]
+pub struct ListAnswer {
+    /// The body.
+    pub body: ListBody,
+    /// Warnings for the user, without their header's decoration.
+    pub warnings: Vec<String>,
+}
+
 /// A watch that was granted.
 #[derive(Debug)]
 pub struct WatchAnswer {
     /// The watch.
     pub watch: Watch,
+    /// Tells that there may be something new to read.
+    pub changed: Arc<Notify>,
     /// After how many seconds the server ends it.
     pub timeout_secs: u64,
     /// Whether the client asked to be told of versions in quiet times.
@@ -82,8 +96,6 @@ pub(crate) enum Shown {
     /// An object as it is kept.
     Kept(Arc<Stored>),
     /// An object that is not kept (a dry run, a Scale).
-    /// Tells that there may be something new to read.
-    pub changed: Arc<Notify>,
     Made(Value),
     /// A `Status`, or another object that has one form only.
     Plain(Value),
@@ -147,6 +159,14 @@ impl Answer {
         Self::encoded(code, body, form)
     }
 
+    /// A list in the form that was asked for: in pieces if it is a long one.
+    pub(crate) fn list(list: ListBody, form: Form) -> Self {
+        if form.yaml || list.size_bytes() <= PIECE_BYTES {
+            return Self::encoded(200, list.whole(), form);
+        }
+        Self::List(Box::new(ListAnswer { body: list, warnings: Vec::new() }))
+    }
+
     /// A JSON body as it is, or turned into YAML if that was asked for.
     pub(crate) fn encoded(code: u16, json: Vec<u8>, form: Form) -> Self {
         if form.yaml
@@ -160,8 +180,10 @@ impl Answer {
 
     /// The same answer with these warnings.
     pub(crate) fn with_warnings(mut self, warnings: Vec<String>) -> Self {
-        if let Self::Whole(whole) = &mut self {
-            whole.warnings = warnings;
+        match &mut self {
+            Self::Whole(whole) => whole.warnings = warnings,
+            Self::List(list) => list.warnings = warnings,
+            Self::Watch(_) | Self::Kubelet(_) => {}
         }
         self
     }

@@ -98,8 +98,13 @@ impl Collection {
     }
 
     /// Objects of a namespace (of all, if it is empty), in order, from behind the key `after` on.
-    pub fn iter<'a>(&'a self, namespace: &'a str, after: &'a str) -> impl Iterator<Item = &'a Arc<Stored>> {
+    pub fn iter(&self, namespace: &str, after: &str) -> impl Iterator<Item = &Arc<Stored>> + use<'_> {
         range(&self.objects, namespace, after)
+    }
+
+    /// All objects, in order.
+    pub fn objects(&self) -> &BTreeMap<String, Arc<Stored>> {
+        &self.objects
     }
 
     /// How many objects there are.
@@ -184,16 +189,19 @@ impl Collection {
 /// Objects of a namespace (of all, if it is empty) in order, from behind the key `after` on.
 pub fn range<'a>(
     objects: &'a BTreeMap<String, Arc<Stored>>,
-    namespace: &'a str,
-    after: &'a str,
-) -> impl Iterator<Item = &'a Arc<Stored>> {
-    let first = if namespace.is_empty() { String::new() } else { format!("{namespace}/") };
+    namespace: &str,
+    after: &str,
+) -> impl Iterator<Item = &'a Arc<Stored>> + use<'a> {
+    let bound = |end: char| if namespace.is_empty() { String::new() } else { format!("{namespace}{end}") };
+    let first = bound('/');
     let start =
         if after > first.as_str() { Bound::Excluded(after.to_owned()) } else { Bound::Included(first) };
-    objects
-        .range((start, Bound::Unbounded))
-        .map(|(_, object)| object)
-        .take_while(move |object| namespace.is_empty() || &*object.namespace == namespace)
+    // `0` is the character that comes after the slash.
+    let end = if namespace.is_empty() { Bound::Unbounded } else { Bound::Excluded(bound('0')) };
+    // A key behind the end of the namespace is followed by nothing; asking for such a range would be a panic.
+    let backwards = matches!((&start, &end), (Bound::Excluded(start), Bound::Excluded(end)) if start >= end);
+    let found = (!backwards).then(|| objects.range((start, end)));
+    found.into_iter().flatten().map(|(_, object)| object)
 }
 
 /// The bytes that an event alone keeps alive: mostly the version that it replaced.

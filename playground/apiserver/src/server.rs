@@ -124,6 +124,7 @@ impl ApiServer {
         let request = Request { method, path: path.to_owned(), query: Query::parse(query), headers, body };
         match self.step(&request) {
             Answer::Whole(whole) => read_whole(&whole),
+            Answer::List(list) => Ok(serde_json::from_slice(&list.body.whole()).unwrap_or_default()),
             Answer::Watch(_) | Answer::Kubelet(_) => {
                 Err(ApiError::bad_request("a stream is not a whole answer"))
             }

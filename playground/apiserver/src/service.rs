@@ -17,7 +17,7 @@ use http_body_util::{BodyExt, Full, LengthLimitError, Limited, StreamBody, combi
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::{
-    answer::{Answer, WatchAnswer, Whole},
+    answer::{Answer, ListAnswer, WatchAnswer, Whole},
     kubelet, protobuf,
     request::{Query, Request},
     server::ApiServer,
@@ -78,7 +78,7 @@ impl ApiServer {
         }
         protobuf::to_json(&mut request);
         match self.step(&request) {
-            Answer::Whole(answer) => whole(answer),
+            answer @ (Answer::Whole(_) | Answer::List(_)) => plain_response(answer),
             Answer::Watch(answer) => self.stream(*answer),
             Answer::Kubelet(call) => {
                 head.headers = request.headers;
@@ -163,6 +163,7 @@ fn refused_body(error: &(dyn std::error::Error + 'static)) -> ApiError {
 pub(crate) fn plain_response(answer: Answer) -> Response<ResponseBody> {
     match answer {
         Answer::Whole(answer) => whole(answer),
+        Answer::List(answer) => list(*answer),
         Answer::Watch(_) | Answer::Kubelet(_) => {
             plain_response(Answer::error(&ApiError::internal("a stream where none can be")))
         }
@@ -172,19 +173,30 @@ pub(crate) fn plain_response(answer: Answer) -> Response<ResponseBody> {
 fn whole(answer: Whole) -> Response<ResponseBody> {
     let mut response = Response::new(Full::new(answer.body).boxed_unsync());
     *response.status_mut() = http::StatusCode::from_u16(answer.code).unwrap_or_default();
+    set_headers(&mut response, answer.content_type, answer.warnings);
+    if answer.retry_after_secs > 0 {
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(answer.retry_after_secs));
+    }
+    response
+}
+
+fn list(answer: ListAnswer) -> Response<ResponseBody> {
+    let frames = futures::stream::iter(answer.body.map(|piece| Ok(Frame::data(piece))));
+    let mut response = Response::new(StreamBody::new(frames).boxed_unsync());
+    set_headers(&mut response, "application/json", answer.warnings);
+    response
+}
+
+fn set_headers(response: &mut Response<ResponseBody>, content_type: &'static str, warnings: Vec<String>) {
     let headers = response.headers_mut();
-    if !answer.content_type.is_empty() {
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(answer.content_type));
+    if !content_type.is_empty() {
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
     }
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache, private"));
-    for warning in answer.warnings {
+    for warning in warnings {
         let quoted = warning.replace('\\', "\\\\").replace('"', "\\\"");
         if let Ok(value) = HeaderValue::from_str(&format!("299 - \"{quoted}\"")) {
             headers.append(header::WARNING, value);
         }
     }
-    if answer.retry_after_secs > 0 {
-        headers.insert(header::RETRY_AFTER, HeaderValue::from(answer.retry_after_secs));
-    }
-    response
 }

@@ -29,8 +29,12 @@ pub struct Selection {
 impl Selection {
     /// Whether it contains this object.
     pub fn contains(&self, object: &Stored) -> bool {
-        (self.namespace.is_empty() || self.namespace == *object.namespace)
-            && self.labels.matches(|key| object.label(key))
+        (self.namespace.is_empty() || self.namespace == *object.namespace) && self.picks(object)
+    }
+
+    /// The same, of an object that is known to be in the namespace.
+    pub fn picks(&self, object: &Stored) -> bool {
+        self.labels.matches(|key| object.label(key))
             && self.fields.matches(&object.namespace, &object.name, object.fields())
     }
 }

@@ -10,7 +10,7 @@ use crate::{
     collection::{key, range},
     continue_token,
     field_error::{FieldError, quoted},
-    json_syntax,
+    list_body::ListBody,
     negotiation::Shape,
     selector::{FieldSelector, LabelSelector},
     shape,
@@ -92,20 +92,15 @@ impl Store {
                 version = asked;
             }
         }
-        let empty: BTreeMap<String, Arc<Stored>> = BTreeMap::new();
-        let mut everything: Box<dyn Iterator<Item = &Arc<Stored>> + '_> = match &past {
-            Some(objects) => Box::new(range(objects, &selection.namespace, &after)),
-            None => match self.collection(&call.resource) {
-                Some(collection) => Box::new(collection.iter(&selection.namespace, &after)),
-                None => Box::new(empty.values()),
-            },
-        };
+        let objects = past.as_ref().or_else(|| Some(self.collection(&call.resource)?.objects()));
+        let mut objects =
+            objects.into_iter().flat_map(|objects| range(objects, &selection.namespace, &after));
         let limit = if options.limit == 0 { usize::MAX } else { options.limit };
-        let page: Vec<&Arc<Stored>> =
-            everything.by_ref().filter(|object| selection.contains(object)).take(limit).collect();
+        let page: Vec<Arc<Stored>> =
+            objects.by_ref().filter(|object| selection.picks(object)).take(limit).cloned().collect();
         // Whether what follows is selected too is seen when it is asked for; after the one of a name there is nothing.
         let follows = page.len() == limit && selection.fields.exact_name().is_none();
-        let remaining = if follows { everything.count() } else { 0 };
+        let remaining = if follows { objects.count() } else { 0 };
         let mut metadata = json!({"resourceVersion": version.to_string()});
         if call.resource.custom && call.form.shape == Shape::Whole {
             // Written even where there is nothing to continue.
@@ -118,7 +113,7 @@ impl Store {
                 metadata["remainingItemCount"] = json!(remaining);
             }
         }
-        Ok(written_list(call, &page, &metadata))
+        Ok(written_list(call, page, &metadata))
     }
 
     fn past(
@@ -266,43 +261,30 @@ fn watch_faults(options: &ListOptions) -> Vec<FieldError> {
     faults
 }
 
-fn written_list(call: &Call<'_>, page: &[&Arc<Stored>], metadata: &Value) -> Answer {
+fn written_list(call: &Call<'_>, page: Vec<Arc<Stored>>, metadata: &Value) -> Answer {
     let resource = &call.resource;
-    let whole = call.form.shape == Shape::Whole;
-    if let Shape::Table(include) = call.form.shape {
-        let objects: Vec<Value> = page.iter().map(|object| object.value(resource)).collect();
-        let objects: Vec<&Value> = objects.iter().collect();
-        let table = table::table(resource, &objects, metadata, include, true, call.now);
-        return Answer::encoded(200, table.to_string().into_bytes(), call.form);
-    }
-    let (kind, api_version) = if whole {
-        (resource.list_kind.clone(), resource.api_version())
-    } else {
-        ("PartialObjectMetadataList".to_owned(), "meta.k8s.io/v1".to_owned())
+    let head = |kind: &str, api_version: &str| {
+        let (kind, api_version) = (json!(kind), json!(api_version));
+        format!("{{\"kind\":{kind},\"apiVersion\":{api_version},\"metadata\":{metadata},\"items\":")
     };
-    let size: usize = page.iter().map(|object| object.size_bytes() + 96).sum();
-    let mut out = Vec::with_capacity(size + 256);
-    out.extend_from_slice(
-        format!(
-            "{{\"kind\":{},\"apiVersion\":{},\"metadata\":{metadata},\"items\":[",
-            json!(kind),
-            json!(api_version)
-        )
-        .as_bytes(),
-    );
-    for (index, object) in page.iter().enumerate() {
-        if index > 0 {
-            out.push(b',');
+    match call.form.shape {
+        Shape::Whole => {
+            let head = head(&resource.list_kind, &resource.api_version()) + "[";
+            Answer::list(ListBody::new(Arc::clone(resource), head.into_bytes(), page), call.form)
         }
-        if !whole {
-            let value = shape::metadata_only(&object.value(resource));
-            // Writing a value to memory cannot fail: its keys are strings and its numbers finite.
-            let _ = serde_json::to_writer(&mut out, &value);
-        } else if resource.custom {
-            object.write_to(resource, &mut out);
-        } else {
-            // Items of built-in lists do not say what they are: the list does.
-            object.write_bare_to(resource, &mut out);
+        Shape::Table(include) => {
+            let objects: Vec<Value> = page.iter().map(|object| object.value(resource)).collect();
+            let objects: Vec<&Value> = objects.iter().collect();
+            let table = table::table(resource, &objects, metadata, include, true, call.now);
+            Answer::encoded(200, table.to_string().into_bytes(), call.form)
+        }
+        Shape::Metadata | Shape::MetadataList => {
+            let items: Vec<Value> =
+                page.iter().map(|object| shape::metadata_only(&object.value(resource))).collect();
+            // A list of metadata alone has no items rather than an empty list of them.
+            let items = if items.is_empty() { Value::Null } else { Value::Array(items) };
+            let head = head("PartialObjectMetadataList", "meta.k8s.io/v1");
+            Answer::encoded(200, format!("{head}{items}}}").into_bytes(), call.form)
         }
     }
 }

@@ -77,6 +77,7 @@ impl Stepped {
     ) -> (u16, Value) {
         match self.step(method, path, query, media, accept, body) {
             Answer::Whole(whole) => (whole.code, serde_json::from_slice(&whole.body).unwrap_or_default()),
+            Answer::List(list) => (200, serde_json::from_slice(&list.body.whole()).unwrap_or_default()),
             Answer::Watch(_) | Answer::Kubelet(_) => (200, Value::Null),
         }
     }
