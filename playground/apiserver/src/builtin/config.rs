@@ -91,7 +91,7 @@ fn secret_faults(secret: &Value) -> Vec<FieldError> {
 
 /// Why something encoded is no JSON object.
 fn unreadable(encoded: &str) -> Option<String> {
-    let bytes = crate::base64::decode(&encoded.replace('+', "-").replace('/', "_"))?;
+    let bytes = STANDARD.decode(encoded).ok()?;
     match serde_json::from_slice::<Value>(&bytes) {
         Ok(Value::Object(_) | Value::Null) => None,
         Ok(other) => {
