@@ -22,6 +22,8 @@ use crate::{
     server::{CallError, Server, Style, Verdict, Written},
 };
 
+mod pods;
+
 /// A commit under way.
 pub struct Commit<'a> {
     server: &'a Server,
@@ -34,6 +36,8 @@ pub struct Commit<'a> {
     made: Vec<(ObjectId, String)>,
     /// What the cache has to come to before the next pass.
     waits: Vec<(ObjectId, Until)>,
+    /// Whether a pod was changed. Pods are in no cache: there is nothing to wait for.
+    touched_pods: bool,
 }
 
 /// What a commit has done.
@@ -52,7 +56,8 @@ impl<'a> Commit<'a> {
     #[must_use]
     pub fn new(server: &'a Server, counters: &'a Counters, rollout: &'a Key, observed: &'a Observed) -> Self {
         let revision = revision_of(observed);
-        Self { server, counters, rollout, observed, revision, made: Vec::new(), waits: Vec::new() }
+        let (made, waits, touched_pods) = (Vec::new(), Vec::new(), false);
+        Self { server, counters, rollout, observed, revision, made, waits, touched_pods }
     }
 
     /// Writes in order, then the status. Events are not told here.
@@ -69,7 +74,8 @@ impl<'a> Commit<'a> {
         if failure.is_none() {
             failure = self.status(&decision.status, why).await.err();
         }
-        Committed { wrote: !self.made.is_empty() || self.deleted(), waits: self.waits, failure }
+        let wrote = !self.made.is_empty() || self.deleted() || self.touched_pods;
+        Committed { wrote, waits: self.waits, failure }
     }
 
     async fn write(&mut self, write: &Write, why: &str) -> Result<(), CallError> {
@@ -114,6 +120,7 @@ impl<'a> Commit<'a> {
                 self.patch::<Rollout>(Kind::Rollout, &self.rollout_seen(), &what, Style::Merge, body).await?;
                 &counters.rollout
             }
+            Write::EvictPods(evictions) => return self.evict(evictions, why).await,
         };
         count.add_one();
         info!(rollout = %self.rollout, revision = self.revision, change = what, why, "written");
@@ -312,6 +319,10 @@ pub fn describe(write: &Write) -> String {
             format!("annotate Rollout: {}", names.join(", "))
         }
         Write::DefaultReplicas => "set spec.replicas of Rollout to its default 1".to_owned(),
+        Write::EvictPods(evictions) => {
+            let names: Vec<_> = evictions.pods.iter().map(|pod| pod.name.as_str()).collect();
+            format!("evict {} of the pods {}", evictions.most, names.join(", "))
+        }
     }
 }
 

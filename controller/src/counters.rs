@@ -50,6 +50,8 @@ pub struct WriteCounts {
     pub point_service: Count,
     /// Changes of a Rollout's annotations or of its default replicas.
     pub rollout: Count,
+    /// Pods that were evicted.
+    pub evict_pod: Count,
     /// Status patches.
     pub status: Count,
     /// Events created or counted up.

@@ -166,6 +166,22 @@ impl Server {
         if dry_run { self.call(what, request).await } else { self.change(what, request).await }
     }
 
+    /// Creates in a subresource of an object, whose answer is of no interest.
+    pub async fn create_at<K>(
+        &self,
+        what: String,
+        (namespace, name, subresource): (&str, &str, &str),
+        body: &Value,
+    ) -> Result<(), CallError>
+    where
+        K: Resource<DynamicType = ()>,
+    {
+        let params = PostParams { dry_run: false, field_manager: Some(FIELD_MANAGER.to_owned()) };
+        let body = body.to_string().into_bytes();
+        let request = requests::<K>(namespace).create_subresource(subresource, name, &params, body);
+        self.change::<Value>(what, request).await.map(drop)
+    }
+
     /// Patches an object or one of its subresources.
     pub async fn patch<K>(
         &self,

@@ -16,6 +16,21 @@ pub enum IntOrPercent {
     Percent(String),
 }
 
+impl IntOrPercent {
+    /// So many of `whole`, rounded down. A text that is no number counts as none of them.
+    #[must_use]
+    pub fn of(&self, whole: i32) -> i32 {
+        match self {
+            Self::Int(count) => *count,
+            Self::Percent(text) => {
+                let percent = text.strip_suffix('%').unwrap_or(text).parse::<i32>().unwrap_or(0);
+                let count = i64::from(whole) * i64::from(percent);
+                i32::try_from(count.div_euclid(100)).unwrap_or(i32::MAX)
+            }
+        }
+    }
+}
+
 /// How a new version is previewed and promoted.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]

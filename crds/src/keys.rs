@@ -51,5 +51,8 @@ pub const APPROVAL_CONDITION: &str = "verdigris.dev/Approval";
 pub const SERVICE_DRIFT: &str = "verdigris.dev/ServiceDrift";
 /// Condition of ours: what is awaited, and until when; absent while nothing is.
 pub const AWAITED: &str = "verdigris.dev/Awaited";
+/// Condition of ours: `spec.restartAt` is being carried out; how many pods are older, and how often they were asked to
+/// leave since one did (`lastUpdateTime`: for the last time). Absent otherwise.
+pub const RESTART: &str = "verdigris.dev/Restart";
 /// Condition of ours: the API server refuses a write, for a reason that trying again does not mend at once.
 pub const WRITE_REFUSED: &str = "verdigris.dev/WriteRefused";

@@ -27,6 +27,8 @@ pub enum Act {
     Abort,
     /// Retry an aborted update.
     Retry,
+    /// Ask for a restart of all pods that there are.
+    Restart,
     /// Let so many seconds pass.
     Wait(u64),
 }
@@ -99,6 +101,7 @@ pub const SCENARIOS: &[Scenario] = &[
             (Act::Promote, Some("05-promoted-r3")),
         ],
     },
+    Scenario { name: "restart", acts: &[(Act::Deploy, None), (Act::Restart, Some("01-restarted"))] },
     Scenario {
         name: "invalid",
         acts: &[
@@ -139,7 +142,10 @@ impl Scenario {
     /// If the recording is not there.
     pub fn rollout(&self) -> Result<Value> {
         let first = self.acts.iter().find_map(|(_, step)| *step).context("a scenario without steps")?;
-        let seen = self.recorded(first)?.rollout;
+        let mut seen = self.recorded(first)?.rollout;
+        if let Some(spec) = seen["spec"].as_object_mut() {
+            spec.remove("restartAt");
+        }
         Ok(json!({
             "apiVersion": seen["apiVersion"],
             "kind": seen["kind"],

@@ -10,10 +10,11 @@
 //! | whether going back to a version needs a gate | [`rollback`] |
 //! | how large each ReplicaSet is to be, and its annotations | [`scale`] |
 //! | which old ReplicaSets are of no use any more | [`history`] |
+//! | which pods are to be restarted now | [`restart`] |
 //! | what all of this means for the status | [`crate::status`] |
 //!
-//! Order of the writes: create and grow, then point Services, then shrink, then delete. Every prefix is safe: traffic
-//! never goes where there are no pods, and pods never go while traffic may come.
+//! Order of the writes: create and grow, then point Services, then shrink, then delete, and pods last. Every prefix is
+//! safe: traffic never goes where there are no pods, and pods never go while traffic may come.
 
 pub(crate) mod drain;
 pub(crate) mod history;
@@ -21,6 +22,7 @@ pub(crate) mod plan;
 pub(crate) mod preview;
 pub(crate) mod preview_size;
 pub(crate) mod promotion;
+pub(crate) mod restart;
 pub(crate) mod rollback;
 pub(crate) mod scale;
 pub(crate) mod services;
@@ -42,6 +44,7 @@ pub(crate) fn decide(pass: &Pass<'_>) -> Result<Decision, BTreeSet<Fresh>> {
     let traffic = drain::traffic(pass, &services, &mut draft);
     scale::all(pass, &steering, &services, &promoted, &traffic, &mut draft);
     history::prune(pass, &promoted, &mut draft);
+    restart::evict(pass, &mut draft);
 
     let missing = draft.needs.difference(&pass.observed.fresh).next().is_some();
     if missing {

@@ -33,7 +33,7 @@ pub struct Decision {
     pub look_again: Option<Timestamp>,
 }
 
-/// One API call. Each names the object version it was decided on, so that a stale decision is refused.
+/// One API call (evictions: one a pod, until enough have gone). Each names the object version it was decided on, so that a stale decision is refused.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Write {
     /// Creates a ReplicaSet of this Rollout.
@@ -52,6 +52,28 @@ pub enum Write {
     AnnotateRollout(BTreeMap<String, Option<String>>),
     /// Writes the default `spec.replicas: 1` into the Rollout, for autoscalers that read it.
     DefaultReplicas,
+    /// Asks pods to leave, through their eviction subresource, so that PodDisruptionBudgets hold.
+    EvictPods(Evictions),
+}
+
+/// Pods to ask in order, until `most` of them leave. One that may not go now is skipped.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Evictions {
+    /// All that could go.
+    pub pods: Vec<PodAt>,
+    /// How many of them may.
+    pub most: usize,
+}
+
+/// One very pod. Its UID is the precondition: its version moves with every report of its node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PodAt {
+    /// The name of the ReplicaSet that controls it.
+    pub replica_set: String,
+    /// `metadata.name`.
+    pub name: String,
+    /// `metadata.uid`.
+    pub uid: String,
 }
 
 /// The object version a write was decided on.

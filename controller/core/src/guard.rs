@@ -6,7 +6,7 @@
 //! | rule | says |
 //! | --- | --- |
 //! | R1 | the active Service is moved only to a ReplicaSet that is fully available; except back to the recorded one, or by an abort to a stable one with ready pods, no fewer than the one now selected |
-//! | R2 | what the active Service selects, or did within the proven drain time, never goes below what is desired |
+//! | R2 | what the active Service selects, or did within the proven drain time, never goes below what is desired; ready pods are evicted only by a restart that is due, and no more at once than `maxUnavailable` |
 //! | R3 | a manual gate is passed only with an unspent approval for that hash and revision; except by the initial deploy, a full promotion, or back to a formerly stable version that is warm or inside the rollback window |
 //! | R4 | nothing grows but the current ReplicaSet, the stable one, and what a live Service selects |
 //! | R5 | never two ReplicaSets for one template |
@@ -82,6 +82,8 @@ struct World<'a> {
     desired: i32,
     /// What the active Service selected before a write of this very decision moved it.
     just_left: Vec<String>,
+    /// Serving pods that this very decision evicts.
+    evicted: usize,
 }
 
 impl<'a> World<'a> {
@@ -102,6 +104,7 @@ impl<'a> World<'a> {
             active_service: blue_green.map(|strategy| strategy.active_service.clone()).unwrap_or_default(),
             desired: spec.replicas.unwrap_or(1),
             just_left: Vec::new(),
+            evicted: 0,
         }
     }
 
@@ -119,6 +122,7 @@ impl<'a> World<'a> {
             Write::ReleaseReplicaSet(at) => self.own(at, "release").map(|_| ()),
             Write::PointService(point) => self.point(point),
             Write::AnnotateRollout(_) | Write::DefaultReplicas => Ok(()),
+            Write::EvictPods(evictions) => self.evict(evictions),
         }
     }
 
@@ -397,5 +401,6 @@ fn refuse<T>(rule: Rule, message: String) -> Result<T, Refused> {
     Err(Refused { rule, message })
 }
 
+mod pods;
 #[cfg(test)]
 mod tests;

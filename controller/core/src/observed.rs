@@ -114,8 +114,14 @@ pub struct PodSeen {
     pub uid: String,
     /// `metadata.name`.
     pub name: String,
+    /// `metadata.creationTimestamp`.
+    pub created: Timestamp,
+    /// Whether a deletionTimestamp is set.
+    pub deleting: bool,
     /// Whether the condition Ready is True and no deletionTimestamp is set.
     pub ready: bool,
+    /// When the condition Ready became what it is.
+    pub ready_since: Option<Timestamp>,
 }
 
 /// Templates as the API server holds or would hold them.

@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use verdigris_crds::keys;
 
-use crate::observed::{Observed, ReplicaSetSeen, ServiceSeen};
+use crate::observed::{Observed, PodSeen, ReplicaSetSeen, ServiceSeen};
 
 /// `seconds` after `time`; the far future where that has no name.
 pub(crate) fn after(time: Timestamp, seconds: i64) -> Timestamp {
@@ -66,6 +66,15 @@ impl ReplicaSetSeen {
             && self.replicas_wanted == wanted
             && self.available_replicas == wanted
             && self.status_is_current()
+    }
+}
+
+impl PodSeen {
+    /// Whether it has been ready for so many seconds.
+    #[must_use]
+    pub fn is_available(&self, min_ready_seconds: i32, now: Timestamp) -> bool {
+        let waits = |since: Timestamp| after(since, i64::from(min_ready_seconds)) > now;
+        self.ready && (min_ready_seconds <= 0 || !self.ready_since.is_none_or(waits))
     }
 }
 

@@ -58,6 +58,8 @@ pub struct Settings {
     pub endpoints_readable: bool,
     /// Whether EndpointSlices follow their Service.
     pub endpoints_follow: bool,
+    /// `minAvailable` of a PodDisruptionBudget over all pods of the Rollout.
+    pub min_available: usize,
 }
 
 impl Default for Settings {
@@ -67,6 +69,7 @@ impl Default for Settings {
             never_ready: "bad".to_owned(),
             endpoints_readable: true,
             endpoints_follow: true,
+            min_available: 0,
         }
     }
 }

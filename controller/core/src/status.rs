@@ -18,6 +18,7 @@ use crate::approval;
 use crate::blue_green::drain::Traffic;
 use crate::blue_green::plan::{Draft, Pass, normal, warning};
 use crate::blue_green::promotion::{self, Gate, PAUSE, Promotion, Steering, other_pauses};
+use crate::blue_green::restart;
 use crate::blue_green::services::Services;
 use crate::decision::Event;
 use conditions::Conditions;
@@ -38,6 +39,7 @@ pub(crate) fn next(
     events.extend(draft.preview_events.iter().cloned());
 
     let mut conditions = Conditions::of(pass.seen);
+    restart::record(pass, draft, &mut status, &mut conditions);
     let due = progress::conclude(pass, steering, promotion, &mut status, &mut conditions, &mut events);
     events.extend(draft.scale_events.iter().cloned());
     events.extend(draft.active_events.iter().cloned());

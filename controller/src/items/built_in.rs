@@ -3,7 +3,10 @@
 use std::{borrow::Cow, collections::BTreeMap};
 
 use jiff::Timestamp;
-use k8s_openapi::{NamespaceResourceScope, apimachinery::pkg::apis::meta::v1::ObjectMeta};
+use k8s_openapi::{
+    NamespaceResourceScope,
+    apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time},
+};
 use kube::Resource;
 use serde::Deserialize;
 use serde_json::Value;
@@ -90,6 +93,8 @@ struct Condition {
     status: String,
     reason: String,
     message: String,
+    #[serde(rename = "lastTransitionTime")]
+    last_transition_time: Option<Time>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -216,12 +221,16 @@ impl PodItem {
     /// What a decision needs of it.
     #[must_use]
     pub fn seen(self) -> PodSeen {
-        let ready = self.status.conditions.unwrap_or_default();
-        let ready = ready.iter().any(|condition| condition.type_ == "Ready" && condition.status == "True");
+        let conditions = self.status.conditions.unwrap_or_default();
+        let ready = conditions.into_iter().find(|condition| condition.type_ == "Ready");
+        let deleting = self.metadata.deletion_timestamp.is_some();
         PodSeen {
             uid: self.metadata.uid.unwrap_or_default(),
             name: self.metadata.name.unwrap_or_default(),
-            ready: ready && self.metadata.deletion_timestamp.is_none(),
+            created: self.metadata.creation_timestamp.map_or(Timestamp::UNIX_EPOCH, |time| time.0),
+            deleting,
+            ready: ready.as_ref().is_some_and(|ready| ready.status == "True") && !deleting,
+            ready_since: ready.and_then(|ready| ready.last_transition_time).map(|time| time.0),
         }
     }
 }

@@ -8,6 +8,8 @@ use verdigris_crds::{BlueGreenStrategy, RolloutSpec, RolloutStatus, Selector};
 use crate::decision::{Event, NewReplicaSet, Precondition, ReplicaSetChange, Write};
 use crate::observed::{Fresh, Observed, ReplicaSetSeen, ServiceSeen};
 
+use super::restart::Restart;
+
 /// The facts of one pass. Nothing in it is decided yet.
 pub(crate) struct Pass<'a> {
     pub observed: &'a Observed,
@@ -83,6 +85,10 @@ pub(crate) struct Draft {
     pub active: Option<Write>,
     pub shrink: Vec<Write>,
     pub delete: Vec<Write>,
+    /// What is done to single pods.
+    pub pods: Vec<Write>,
+    /// What comes of `spec.restartAt`.
+    pub restart: Restart,
     /// Events of these groups, in the order in which the peer tells them.
     pub preview_events: Vec<Event>,
     pub scale_events: Vec<Event>,
@@ -109,7 +115,14 @@ impl Draft {
             .chain(self.active)
             .chain(self.shrink)
             .chain(self.delete)
+            .chain(self.pods)
             .collect()
+    }
+
+    /// Whether this pass changes any ReplicaSet.
+    pub fn changes_replica_sets(&self) -> bool {
+        let lists = [&self.grow, &self.shrink, &self.delete];
+        self.create.is_some() || lists.into_iter().any(|list| !list.is_empty())
     }
 }
 

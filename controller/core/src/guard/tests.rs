@@ -9,6 +9,8 @@ use super::*;
 use crate::decision::{NewReplicaSet, ReplicaSetChange};
 use crate::observed::{EndpointSeen, PodSeen, ServiceSeen};
 
+mod pods;
+
 fn now() -> Timestamp {
     Timestamp::from_second(1_800_000_000).expect("a time")
 }

@@ -5,9 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value, json};
 use verdigris_crds::{RolloutStatus, keys};
 
-use super::{Cluster, Entry};
-use crate::decision::{Decision, NewReplicaSet, PointService, Precondition, ReplicaSetChange, Write};
+use super::{Cluster, Entry, Pod};
+use crate::decision::{
+    Decision, Evictions, NewReplicaSet, PointService, Precondition, ReplicaSetChange, Write,
+};
 use crate::observed::{Fresh, Observed, PodSeen, ReplicaSetSeen, ServiceSeen, TemplatesSeen};
+use crate::seen::after;
 
 impl Cluster {
     /// What one pass may look at. All of it is true; `fresh` only says what counts as read live.
@@ -21,7 +24,10 @@ impl Cluster {
                 let seen = pods.iter().map(|pod| PodSeen {
                     uid: pod.uid.clone(),
                     name: pod.name.clone(),
+                    created: crate::seen::whole_seconds(pod.created),
+                    deleting: false,
                     ready: self.is_ready(name, pod),
+                    ready_since: Some(after(pod.created, self.settings.ready_after_seconds)),
                 });
                 (name.clone(), seen.collect())
             })
@@ -133,6 +139,7 @@ impl Cluster {
             Write::PointService(point) => self.point(point),
             Write::AnnotateRollout(annotations) => self.annotate(annotations),
             Write::DefaultReplicas => self.edit(|rollout| rollout.spec.replicas = Some(1)),
+            Write::EvictPods(evictions) => self.evict(&evictions),
         }
     }
 
@@ -186,6 +193,24 @@ impl Cluster {
                 service.managed_by = point.managed_by;
             }
             service.resource_version = version;
+        }
+    }
+
+    /// An evicted pod is gone at once; one that is not ready, and one more than the budget needs, may go.
+    fn evict(&mut self, evictions: &Evictions) {
+        let mut gone = 0;
+        for at in &evictions.pods {
+            let ready = |(name, pods): (&String, &Vec<Pod>)| {
+                pods.iter().filter(|pod| self.is_ready(name, pod)).count()
+            };
+            let all: usize = self.pods.iter().map(ready).sum();
+            let Some(pods) = self.pods.get(&at.replica_set) else { continue };
+            let Some(place) = pods.iter().position(|pod| pod.uid == at.uid) else { continue };
+            let serves = pods.get(place).is_some_and(|pod| self.is_ready(&at.replica_set, pod));
+            if gone < evictions.most && (!serves || all > self.settings.min_available) {
+                gone += 1;
+                self.pods.entry(at.replica_set.clone()).and_modify(|pods| drop(pods.remove(place)));
+            }
         }
     }
 

@@ -11,7 +11,7 @@ use verdigris_crds::{Rollout, RolloutStatus, keys};
 use super::tests::shop;
 use super::*;
 
-const SCENARIOS: [&str; 9] = [
+const SCENARIOS: [&str; 10] = [
     "manual",
     "auto",
     "seconds",
@@ -21,6 +21,7 @@ const SCENARIOS: [&str; 9] = [
     "invalid",
     "crash",
     "scale-while-paused",
+    "restart",
 ];
 
 fn folder(scenario: &str) -> PathBuf {
@@ -220,6 +221,11 @@ fn without_times(mut annotations: BTreeMap<String, String>) -> BTreeMap<String, 
 fn act(cluster: &mut Cluster, scenario: &str, step: &str) {
     let promote = |status: &mut RolloutStatus| status.pause_conditions = None;
     match (scenario, step.get(..2).unwrap_or_default()) {
+        ("restart", "01") => {
+            cluster.run(2).expect("deploy");
+            let now = cluster.now.to_string();
+            cluster.apply(&json!({"restartAt": now}));
+        }
         ("crash", "02") => cluster.set_image("example/app:2-error"),
         ("invalid", "02") => {
             cluster.add_service("app-active");

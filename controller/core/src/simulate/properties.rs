@@ -31,6 +31,10 @@ pub(super) enum Action {
     Scale(i32),
     Pause(bool),
     PreviewWhenReady(bool),
+    /// `restartAt`, so many seconds from now.
+    Restart(i64),
+    /// `minAvailable` of a PodDisruptionBudget.
+    Budget(usize),
     Strategy(&'static str),
     /// Fields beside the strategy.
     Spec(&'static str),
@@ -58,7 +62,7 @@ const SPECS: [&str; 5] = [
     r#"{"rollbackWindow": null, "progressDeadlineSeconds": null, "minReadySeconds": null}"#,
 ];
 
-const STRATEGIES: [&str; 10] = [
+const STRATEGIES: [&str; 11] = [
     r#"{}"#,
     r#"{"autoPromotionEnabled": null}"#,
     r#"{"autoPromotionEnabled": null, "autoPromotionSeconds": 20}"#,
@@ -67,6 +71,7 @@ const STRATEGIES: [&str; 10] = [
     r#"{"scaleDownDelayRevisionLimit": 0, "abortScaleDownDelaySeconds": 3}"#,
     r#"{"prePromotionAnalysis": {"templates": []}}"#,
     r#"{"previewReplicaCount": 1, "scaleDownDelaySeconds": 40}"#,
+    r#"{"maxUnavailable": "70%", "autoPromotionEnabled": null, "scaleDownDelaySeconds": 40}"#,
     r#"{"previewReplicaCount": 0, "autoPromotionEnabled": null}"#,
     r#"{"previewReplicaCount": 1, "autoPromotionEnabled": null, "autoPromotionSeconds": 20}"#,
 ];
@@ -98,6 +103,8 @@ pub(super) fn action() -> impl Strategy<Value = Action> {
         2 => (0..4_i32).prop_map(Action::Scale),
         4 => any::<bool>().prop_map(Action::Pause),
         2 => any::<bool>().prop_map(Action::PreviewWhenReady),
+        3 => (-2..30_i64).prop_map(Action::Restart),
+        2 => (0..4_usize).prop_map(Action::Budget),
         1 => prop::sample::select(STRATEGIES.to_vec()).prop_map(Action::Strategy),
         3 => prop::sample::select(SPECS.to_vec()).prop_map(Action::Spec),
         4 => (service(), prop::option::of(index())).prop_map(|(name, at)| Action::Selector(name, at)),
@@ -150,6 +157,10 @@ pub(super) fn carry_out(cluster: &mut Cluster, action: &Action) -> Result<(), St
             let value = waits.then(|| "whenReady".to_owned());
             cluster.annotate(BTreeMap::from([(keys::PREVIEW_SWITCH.to_owned(), value)]));
         }
+        Action::Restart(seconds) => {
+            cluster.apply(&json!({"restartAt": after(cluster.now, *seconds).to_string()}));
+        }
+        Action::Budget(least) => cluster.settings.min_available = *least,
         Action::Strategy(text) => {
             let other = shop(&serde_json::from_str(text).expect("JSON")).rollout.spec.strategy;
             cluster.edit(|rollout| rollout.spec.strategy = other);
@@ -301,6 +312,7 @@ fn histories_reach_rare_states() {
             "taken back by an abort",
             "Scaled down",
             "has timed out",
+            "EvictPods",
             "InvalidSpec",
         ]
         .map(|mark| (mark, 0_usize)),

@@ -68,6 +68,7 @@ fn dangerous(decision: &Decision, truth: &Cluster) -> Vec<Write> {
                 && has(&change.at.name, &change.at.resource_version)
         }
         Write::DeleteReplicaSet(at) => has(&at.name, &at.resource_version),
+        Write::EvictPods(_) => true,
         _ => false,
     };
     decision.writes.iter().filter(could_hurt).cloned().collect()

@@ -8,6 +8,7 @@ mod identity;
 mod mistakes;
 mod preview;
 mod preview_size;
+mod restart;
 mod rollback;
 mod rules;
 mod scale;

@@ -8,7 +8,7 @@ use super::tests::shop;
 use super::*;
 
 /// Words that mean something somewhere, and some that do not.
-const WORDS: [&str; 22] = [
+const WORDS: [&str; 23] = [
     "",
     "app",
     "h1",
@@ -31,10 +31,11 @@ const WORDS: [&str; 22] = [
     "9999-12-30T22:00:00Z",
     "Service 'app-active' was switched from 'x' to 'y'",
     keys::TRAFFIC_SWITCHED,
+    keys::RESTART,
 ];
 
 /// Places in a Rollout that decisions read.
-const PLACES: [&str; 50] = [
+const PLACES: [&str; 53] = [
     "/metadata/generation",
     "/metadata/annotations",
     "/metadata/annotations/verdigris.dev~1approval",
@@ -62,6 +63,9 @@ const PLACES: [&str; 50] = [
     "/spec/strategy/blueGreen/abortScaleDownDelaySeconds",
     "/spec/strategy/blueGreen/prePromotionAnalysis",
     "/spec/strategy/blueGreen/previewReplicaCount",
+    "/spec/strategy/blueGreen/maxUnavailable",
+    "/spec/restartAt",
+    "/status/restartedAt",
     "/spec/rollbackWindow",
     "/spec/rollbackWindow/revisions",
     "/spec/revisionHistoryLimit",

@@ -11,6 +11,7 @@ use super::deadline;
 use crate::blue_green::drain::{PROOF_TIMEOUT_SECONDS, Traffic};
 use crate::blue_green::plan::{Draft, Pass};
 use crate::blue_green::promotion::{Gate, PAUSE, Steering};
+use crate::blue_green::restart;
 use crate::decision::Write;
 use crate::observed::ReplicaSetSeen;
 use crate::seen::after;
@@ -26,6 +27,7 @@ pub(super) fn fill(
 ) {
     let by_people = people(pass, steering, status);
     let awaited = by_people
+        .or_else(|| restart::awaited(pass.spec, status))
         .or_else(|| pods(pass, status, conditions))
         .or_else(|| followed(pass, traffic, conditions))
         .or_else(|| drained(pass, status, draft));

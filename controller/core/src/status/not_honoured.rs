@@ -13,9 +13,7 @@ pub(crate) fn fields(spec: &RolloutSpec) -> Vec<String> {
     let known = [
         ("spec.strategy.canary", strategy.is_some_and(|strategy| strategy.canary.is_some())),
         ("spec.workloadRef", spec.workload_ref.is_some()),
-        ("spec.restartAt", spec.restart_at.is_some()),
         ("spec.analysis", spec.analysis.is_some()),
-        ("spec.strategy.blueGreen.maxUnavailable", of(|it| it.max_unavailable.is_some())),
         ("spec.strategy.blueGreen.prePromotionAnalysis", of(|it| it.pre_promotion_analysis.is_some())),
         ("spec.strategy.blueGreen.postPromotionAnalysis", of(|it| it.post_promotion_analysis.is_some())),
         ("spec.strategy.blueGreen.antiAffinity", of(|it| it.anti_affinity.is_some())),

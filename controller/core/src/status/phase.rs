@@ -4,6 +4,7 @@ use verdigris_crds::RolloutStatus;
 
 use crate::blue_green::plan::Pass;
 use crate::blue_green::promotion::Steering;
+use crate::blue_green::restart;
 
 /// Fills phase and message, first match, from a status that is otherwise complete.
 pub(crate) fn fill(pass: &Pass<'_>, steering: &Steering, status: &mut RolloutStatus) {
@@ -25,6 +26,9 @@ fn find(pass: &Pass<'_>, steering: &Steering, status: &RolloutStatus) -> (&'stat
     }
     if let Some(pause) = status.pause_conditions.iter().flatten().next() {
         return ("Paused", pause.reason.clone());
+    }
+    if restart::is_pending(pass.spec, status) {
+        return ("Progressing", "rollout is restarting".to_owned());
     }
     if count(status.updated_replicas) < pass.replicas {
         return ("Progressing", "more replicas need to be updated".to_owned());

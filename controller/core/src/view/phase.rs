@@ -9,6 +9,7 @@ use serde::{Serialize, Serializer};
 use verdigris_crds::{Rollout, RolloutStatus};
 
 use super::{Icon, ReplicaCounts};
+use crate::blue_green::restart::is_pending;
 
 /// In which phase a Rollout is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -141,6 +142,9 @@ fn computed(rollout: &Rollout, status: &RolloutStatus) -> (Phase, String) {
     }
     let replicas = ReplicaCounts::of(rollout);
     let progressing = |text: &str| (Phase::Progressing, text.to_owned());
+    if is_pending(&rollout.spec, status) {
+        return progressing("rollout is restarting");
+    }
     if replicas.updated < replicas.desired {
         return progressing("more replicas need to be updated");
     }

@@ -140,7 +140,7 @@ fn what_the_controller_says_of_itself_is_what_it_waits_for() {
             keys::NOT_HONOURED,
             "True",
             "NotHonoured",
-            "not honoured by this version of Verdigris: spec.restartAt",
+            "not honoured by this version of Verdigris: spec.analysis",
         ),
         (keys::TRAFFIC_SWITCHED, "True", "Switched", "is not a reason to wait"),
     ] {
@@ -153,7 +153,7 @@ fn what_the_controller_says_of_itself_is_what_it_waits_for() {
     let expected = [
         "revision 2 waits for someone to promote it",
         "Approval refused: it names revision 1",
-        "not honoured by this version of Verdigris: spec.restartAt",
+        "not honoured by this version of Verdigris: spec.analysis",
     ];
     assert_eq!(view.waiting_for, expected);
 }
