@@ -4,6 +4,7 @@
 //! kept. Measured on 1,000 Rollouts with all their objects, a store of this form takes about 10 MiB.
 
 mod store;
+mod workloads;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,11 +13,21 @@ use serde::Deserialize;
 use verdigris_core::{
     observed::{EndpointSeen, ReplicaSetSeen, ServiceSeen},
     selector,
+    workload::{Reference, Workload, WorkloadKind, WorkloadSeen},
 };
 
-use self::store::{Store, Versioned};
+use self::{
+    store::{Store, Versioned},
+    workloads::Workloads,
+};
+use verdigris_crds::Selector;
+pub use workloads::WorkloadKey;
+
 use crate::{
-    items::{ROLLOUT_KIND, ReplicaSetItem, RolloutItem, ServiceItem, SliceItem, controller_of, key_of},
+    items::{
+        ROLLOUT_KIND, ReplicaSetItem, RolloutItem, ServiceItem, SliceItem, WorkloadItem, controller_of,
+        key_of,
+    },
     key::{Key, Kind, ObjectId},
 };
 
@@ -27,6 +38,7 @@ pub struct Cache {
     replica_sets: Store<CachedReplicaSet>,
     services: Store<ServiceSeen>,
     slices: Store<CachedSlice>,
+    workloads: Workloads,
     /// Service → the Rollouts that name it.
     rollouts_by_service: BTreeMap<Key, BTreeSet<Key>>,
     /// UID of a controlling owner (none: orphans) within a namespace → its ReplicaSets.
@@ -45,6 +57,7 @@ pub struct CachedRollout {
     pub generation: i64,
     resource_version: String,
     services: Vec<String>,
+    workload: Option<(WorkloadKind, String)>,
 }
 
 struct CachedReplicaSet {
@@ -132,6 +145,7 @@ impl Cache {
             Kind::ReplicaSet => self.replica_sets.get(&object.key).map(Versioned::resource_version),
             Kind::Service => self.services.get(&object.key).map(Versioned::resource_version),
             Kind::EndpointSlice => self.slices.get(&object.key).map(Versioned::resource_version),
+            Kind::Workload(kind) => self.workloads.version(kind, &object.key),
         }
     }
 
@@ -141,6 +155,12 @@ impl Cache {
         for (key, old) in &changes {
             for service in old.iter().flat_map(|old| &old.services) {
                 unlink(&mut self.rollouts_by_service, &Key::new(&key.namespace, service), key);
+            }
+            if let Some(workload) = old.as_ref().and_then(|old| old.workload_key(key)) {
+                self.workloads.unlink(&workload, key);
+            }
+            if let Some(workload) = self.rollouts.get(key).and_then(|new| new.workload_key(key)) {
+                self.workloads.link(workload, key);
             }
             for service in self.rollouts.get(key).iter().flat_map(|new| &new.services) {
                 self.rollouts_by_service
@@ -213,8 +233,48 @@ impl Cache {
         self.slices_by_service.clear();
     }
 
+    /// What is known of the workload that a Rollout references; `None` where only a live read can tell.
+    #[must_use]
+    pub fn workload(&self, namespace: &str, reference: Reference<'_>) -> Option<Workload> {
+        self.workloads.get(&(reference.kind, Key::new(namespace, reference.name)))
+    }
+
+    /// Kinds of workloads that Rollouts reference.
+    #[must_use]
+    pub fn workload_kinds(&self) -> BTreeSet<WorkloadKind> {
+        self.workloads.kinds_referenced()
+    }
+
+    /// Takes in what a watch of workloads has shown; answers which Rollouts have to be looked at.
+    pub fn workload_shown(&mut self, kind: WorkloadKind, shown: Shown<WorkloadItem>) -> BTreeSet<Key> {
+        self.workloads.shown(kind, shown)
+    }
+
+    /// A pass has read the workload of its Rollout live.
+    pub fn workload_read(&mut self, rollout: &Key, seen: &WorkloadSeen) {
+        if let Some(workload) = self.rollouts.get(rollout).and_then(|cached| cached.workload_key(rollout)) {
+            self.workloads.read(&workload, seen);
+        }
+    }
+
+    /// Workloads of a kind cannot be read (why), or can again; answers which Rollouts have to be looked at.
+    pub fn workload_trouble(&mut self, kind: WorkloadKind, why: Option<String>) -> BTreeSet<Key> {
+        match why {
+            Some(why) => self.workloads.has_trouble(kind, why),
+            None => self.workloads.works(kind),
+        }
+    }
+
     fn naming(&self, service: &Key) -> impl Iterator<Item = &Key> {
         self.rollouts_by_service.get(service).into_iter().flatten()
+    }
+
+    /// The selector of a Rollout, or else that of the workload it references.
+    fn selector_of(&self, key: &Key, rollout: &CachedRollout) -> Option<Selector> {
+        selector_of(&rollout.bytes).or_else(|| match self.workloads.get(&rollout.workload_key(key)?)? {
+            Workload::There(seen) => seen.selector,
+            Workload::Missing | Workload::Unreadable(_) => None,
+        })
     }
 
     /// Adds the Rollouts that a ReplicaSet concerns: its controller, or for an orphan those whose selector matches it.
@@ -228,12 +288,19 @@ impl Cache {
             concerned.insert(Key::new(namespace, name));
         } else if replica_set.seen.controller_uid.is_none() {
             // Orphans are rare (a Rollout deleted with `--cascade=orphan`), so this may decode.
-            let matching = self.rollouts.within(namespace).filter(|(_, rollout)| {
-                selector_of(&rollout.bytes)
+            let matching = self.rollouts.within(namespace).filter(|(key, rollout)| {
+                self.selector_of(key, rollout)
                     .is_some_and(|selector| selector::matches(&selector, &replica_set.seen.labels))
             });
             concerned.extend(matching.map(|(key, _)| key.clone()));
         }
+    }
+}
+
+impl CachedRollout {
+    fn workload_key(&self, rollout: &Key) -> Option<WorkloadKey> {
+        let (kind, name) = self.workload.as_ref()?;
+        Some((*kind, Key::new(&rollout.namespace, name)))
     }
 }
 
@@ -275,17 +342,20 @@ fn cached_rollout(item: &RolloutItem) -> CachedRollout {
         generation: item.meta().generation.unwrap_or_default(),
         resource_version: item.resource_version().unwrap_or_default(),
         services: services_named(item.object()),
+        workload: Reference::parse(&item.object()["spec"]["workloadRef"])
+            .ok()
+            .map(|reference| (reference.kind, reference.name.to_owned())),
     }
 }
 
-fn selector_of(rollout: &[u8]) -> Option<verdigris_crds::Selector> {
+fn selector_of(rollout: &[u8]) -> Option<Selector> {
     #[derive(Deserialize)]
     struct Selected {
         spec: SelectedSpec,
     }
     #[derive(Deserialize)]
     struct SelectedSpec {
-        selector: Option<verdigris_crds::Selector>,
+        selector: Option<Selector>,
     }
     serde_json::from_slice::<Selected>(rollout).ok()?.spec.selector
 }

@@ -3,13 +3,17 @@
 //!
 //! Nothing is handled here. The first write that fails ends the commit; what the server said goes to the next pass.
 
-use k8s_openapi::api::{apps::v1::ReplicaSet, core::v1::Service};
+use k8s_openapi::api::{
+    apps::v1::{Deployment, ReplicaSet},
+    core::v1::Service,
+};
 use kube::Resource;
 use serde_json::{Map, Value, json};
 use tracing::info;
 use verdigris_core::{
-    decision::{Decision, NewReplicaSet, PointService, Precondition, ReplicaSetChange, Write},
+    decision::{Decision, NewReplicaSet, PointService, Precondition, ReplicaSetChange, ScaleWorkload, Write},
     observed::Observed,
+    workload::WorkloadKind,
 };
 use verdigris_crds::{Rollout, RolloutStatus, keys};
 
@@ -115,6 +119,10 @@ impl<'a> Commit<'a> {
                 self.patch::<Rollout>(Kind::Rollout, &self.rollout_seen(), &what, Style::Merge, body).await?;
                 &counters.rollout
             }
+            Write::ScaleWorkload(scale) => {
+                self.scale_workload(scale, &what).await?;
+                &counters.scale_workload
+            }
             Write::DefaultReplicas => {
                 let body = json!({"spec": {"replicas": 1}});
                 self.patch::<Rollout>(Kind::Rollout, &self.rollout_seen(), &what, Style::Merge, body).await?;
@@ -180,6 +188,17 @@ impl<'a> Commit<'a> {
             }
             Err(error) => self.note(object, &at.resource_version, Err(error)),
         }
+    }
+
+    /// Through the subresource: the right to scale is less than the right to change what runs.
+    async fn scale_workload(&mut self, scale: &ScaleWorkload, what: &str) -> Result<(), CallError> {
+        let object = self.object(Kind::Workload(WorkloadKind::Deployment), &scale.at.name);
+        let version = self.version(&object, &scale.at);
+        let body = json!({"metadata": {"resourceVersion": version, "uid": scale.at.uid},
+            "spec": {"replicas": scale.replicas}});
+        let place = (self.rollout.namespace.as_str(), scale.at.name.as_str(), Some("scale"));
+        let answer = self.server.patch::<Deployment>(what.to_owned(), place, Style::Merge, &body).await;
+        self.note(object, &version, answer)
     }
 
     async fn patch<K: Resource<DynamicType = ()>>(
@@ -318,6 +337,7 @@ pub fn describe(write: &Write) -> String {
             let names: Vec<_> = annotations.keys().map(String::as_str).collect();
             format!("annotate Rollout: {}", names.join(", "))
         }
+        Write::ScaleWorkload(scale) => format!("scale Deployment {} to {}", scale.at.name, scale.replicas),
         Write::DefaultReplicas => "set spec.replicas of Rollout to its default 1".to_owned(),
         Write::EvictPods(evictions) => {
             let names: Vec<_> = evictions.pods.iter().map(|pod| pod.name.as_str()).collect();

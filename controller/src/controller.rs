@@ -17,14 +17,14 @@ use std::{
 use futures::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnordered};
 use tokio::time::{Instant, sleep_until};
 use tracing::{error, info, warn};
-use verdigris_core::observed::Refusal;
+use verdigris_core::{observed::Refusal, workload::WorkloadKind};
 
 use crate::{
     barrier::Barrier,
     cache::Cache,
     counters::Counters,
     gather::gather,
-    items::{ReplicaSetItem, RolloutItem, ServiceItem},
+    items::{ReplicaSetItem, RolloutItem, ServiceItem, WorkloadItem},
     key::{Key, Kind, ObjectId},
     observe::Observer,
     options::Options,
@@ -51,6 +51,8 @@ pub struct Controller {
     rivals: Rivals,
     observer: Observer,
     troubles: BTreeMap<Kind, Trouble>,
+    /// Kinds of workloads that are watched.
+    workloads_watched: BTreeSet<WorkloadKind>,
     underway: FuturesUnordered<BoxFuture<'static, Finished>>,
     passes_underway: usize,
 }
@@ -81,6 +83,7 @@ enum ReadLive {
     Rollout(RolloutItem),
     ReplicaSet(ReplicaSetItem),
     Service(ServiceItem),
+    Workload(WorkloadKind, WorkloadItem),
 }
 
 impl Controller {
@@ -113,6 +116,7 @@ impl Controller {
             rivals: Rivals::default(),
             observer: Observer::default(),
             troubles: BTreeMap::new(),
+            workloads_watched: BTreeSet::new(),
             underway: FuturesUnordered::new(),
             passes_underway: 0,
         }
@@ -308,6 +312,10 @@ async fn read_live(server: &Server, object: &ObjectId) -> Result<Option<ReadLive
         Kind::ReplicaSet => server.get(namespace, name).await?.map(ReadLive::ReplicaSet),
         Kind::Service => server.get(namespace, name).await?.map(ReadLive::Service),
         Kind::EndpointSlice => None,
+        Kind::Workload(kind) => {
+            let read = server.workload(kind, namespace, name).await?;
+            read.map(|item| ReadLive::Workload(kind, item))
+        }
     })
 }
 

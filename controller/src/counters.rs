@@ -48,6 +48,8 @@ pub struct WriteCounts {
     pub own_replica_set: Count,
     /// Services pointed at a version.
     pub point_service: Count,
+    /// Referenced Deployments scaled down.
+    pub scale_workload: Count,
     /// Changes of a Rollout's annotations or of its default replicas.
     pub rollout: Count,
     /// Pods that were evicted.

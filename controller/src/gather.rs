@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use verdigris_core::{
     observed::{Observed, Refusal, ReplicaSetSeen},
     selector,
+    workload::{Reference, Workload},
 };
 use verdigris_crds::{BlueGreenStrategy, Rollout, Selector};
 
@@ -15,7 +16,12 @@ use crate::{cache::Cache, key::Key};
 pub fn gather(cache: &Cache, rollout: Rollout, refusal: Option<Refusal>) -> Observed {
     let namespace = rollout.metadata.namespace.clone().unwrap_or_default();
     let uid = rollout.metadata.uid.clone().unwrap_or_default();
-    let wanted = rollout.spec.selector.as_ref();
+    let workload = Reference::of(&rollout.spec).and_then(|reference| cache.workload(&namespace, reference));
+    let referenced = match &workload {
+        Some(Workload::There(seen)) => seen.selector.as_ref(),
+        _ => None,
+    };
+    let wanted = rollout.spec.selector.as_ref().or(referenced);
     let owned = cache.replica_sets_of(&namespace, Some(&uid));
     let orphans = cache.replica_sets_of(&namespace, None).filter(|seen| adoptable(seen, wanted));
     let replica_sets: BTreeMap<_, _> =
@@ -32,6 +38,7 @@ pub fn gather(cache: &Cache, rollout: Rollout, refusal: Option<Refusal>) -> Obse
         active_endpoints,
         pods: BTreeMap::new(),
         templates: None,
+        workload,
         fresh: BTreeSet::new(),
         refusal,
     }

@@ -6,6 +6,7 @@
 
 mod built_in;
 mod rollout;
+mod workload;
 
 use std::collections::BTreeMap;
 
@@ -14,6 +15,7 @@ use serde::{Deserialize, Deserializer};
 
 pub use built_in::{PodItem, ReplicaSetItem, ServiceItem, SliceItem, TemplateItem};
 pub use rollout::{RolloutItem, Undecodable};
+pub use workload::WorkloadItem;
 
 use crate::key::Key;
 

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use verdigris_core::workload::WorkloadKind;
+
 /// Namespace and name.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Key {
@@ -22,6 +24,8 @@ pub enum Kind {
     Service,
     /// `discovery.k8s.io/v1` EndpointSlice.
     EndpointSlice,
+    /// What `spec.workloadRef` can name.
+    Workload(WorkloadKind),
 }
 
 /// One object.

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use verdigris_core::{
     observed::{EndpointSeen, Fresh, Observed, PodSeen, ReplicaSetSeen, ServiceSeen, TemplatesSeen},
     selector,
+    workload::{Reference, Workload},
 };
 use verdigris_crds::{Rollout, Selector, keys};
 
@@ -49,7 +50,15 @@ pub async fn read(
         let Some(rollout) = rollout(server, &observed.rollout).await? else {
             return Ok(Outcome::NoRollout);
         };
+        if rollout.spec.workload_ref != observed.rollout.spec.workload_ref {
+            // What was seen is another one's; the decision will ask.
+            observed.workload = None;
+        }
         observed.rollout = rollout;
+    }
+    // Selector and template, which other reads depend on, may be the workload's.
+    if asked.contains(&Fresh::Workload) {
+        observed.workload = workload(server, &observed.rollout).await?;
     }
     let seen: &Observed = observed;
     let namespace = seen.rollout.metadata.namespace.as_deref().unwrap_or_default();
@@ -58,12 +67,12 @@ pub async fn read(
     let mut reads: Vec<BoxFuture<'_, Result<Answer, CallError>>> = Vec::new();
     for part in asked {
         reads.push(match part {
-            Fresh::Rollout => continue,
+            Fresh::Rollout | Fresh::Workload => continue,
             Fresh::Services => services(server, namespace, &seen.rollout).boxed(),
             Fresh::ReplicaSets => replica_sets(server, namespace, seen).boxed(),
             Fresh::ActiveEndpoints => endpoints(server, namespace, &seen.rollout).boxed(),
             Fresh::Pods(name) => pods(server, namespace, name, seen.replica_sets.get(name)).boxed(),
-            Fresh::Templates => templates(server, namespace, &seen.rollout).boxed(),
+            Fresh::Templates => templates(server, namespace, seen).boxed(),
         });
     }
     if unseen && !asked.contains(&Fresh::Services) {
@@ -90,6 +99,20 @@ async fn rollout(server: &Server, cached: &Rollout) -> Result<Option<Rollout>, C
     Ok(rollout.filter(|rollout| rollout.metadata.uid == cached.metadata.uid))
 }
 
+/// What may not be read, or is of a kind that the server does not know, is the user's mistake and no failure.
+async fn workload(server: &Server, rollout: &Rollout) -> Result<Option<Workload>, CallError> {
+    let Some(reference) = Reference::of(&rollout.spec) else { return Ok(None) };
+    let namespace = rollout.metadata.namespace.as_deref().unwrap_or_default();
+    Ok(Some(match server.workload(reference.kind, namespace, reference.name).await {
+        Ok(Some(item)) => Workload::There(Box::new(item.seen())),
+        Ok(None) => Workload::Missing,
+        Err(error) => match error.verdict() {
+            Verdict::Refused(refusal) => Workload::Unreadable(refusal.message),
+            Verdict::Outdated | Verdict::Gone | Verdict::Later(_) => return Err(error),
+        },
+    }))
+}
+
 async fn services(server: &Server, namespace: &str, rollout: &Rollout) -> Result<Answer, CallError> {
     let mut services = BTreeMap::new();
     for name in service_names(rollout) {
@@ -103,7 +126,7 @@ async fn services(server: &Server, namespace: &str, rollout: &Rollout) -> Result
 /// matches them (somebody changed their labels) are read one by one, as far as the cache knows them.
 async fn replica_sets(server: &Server, namespace: &str, observed: &Observed) -> Result<Answer, CallError> {
     let uid = observed.rollout.metadata.uid.as_deref();
-    let wanted = observed.rollout.spec.selector.as_ref();
+    let wanted = observed.selector();
     let listed = server.list::<ReplicaSetItem>(namespace, &query(wanted)).await?;
     let mut seen: BTreeMap<_, _> =
         listed.into_iter().map(ReplicaSetItem::seen).map(|seen| (seen.name.clone(), seen)).collect();
@@ -158,13 +181,14 @@ async fn pods(
 
 /// The core knows no API defaults. The server does: a dry-run create of the ReplicaSet returns the template as it would
 /// be stored, to be compared with those that are.
-async fn templates(server: &Server, namespace: &str, rollout: &Rollout) -> Result<Answer, CallError> {
+async fn templates(server: &Server, namespace: &str, observed: &Observed) -> Result<Answer, CallError> {
+    let (rollout, selector) = (&observed.rollout, observed.selector());
     let what = format!("create a ReplicaSet of Rollout {} (dry run)", rollout.name_any());
     let body = json!({
         "apiVersion": "apps/v1",
         "kind": "ReplicaSet",
         "metadata": {"generateName": format!("{}-", rollout.name_any()), "namespace": namespace},
-        "spec": {"replicas": 0, "selector": rollout.spec.selector, "template": rollout.spec.template},
+        "spec": {"replicas": 0, "selector": selector, "template": observed.template()},
     });
     let wanted = match server.create::<TemplateItem, Value>(what, namespace, true, &body).await {
         Ok(mut created) => Ok(created.pointer_mut("/spec/template").map(Value::take).unwrap_or_default()),
@@ -174,7 +198,7 @@ async fn templates(server: &Server, namespace: &str, rollout: &Rollout) -> Resul
         },
     };
     let uid = rollout.metadata.uid.as_deref();
-    let listed = server.list::<TemplateItem>(namespace, &query(rollout.spec.selector.as_ref())).await?;
+    let listed = server.list::<TemplateItem>(namespace, &query(selector)).await?;
     let own = |item: &TemplateItem| controller_of(item.meta()).map(|owner| owner.uid.as_str()) == uid;
     let replica_sets = listed.into_iter().filter(own).map(TemplateItem::named_template).collect();
     Ok(Answer::Templates(TemplatesSeen { wanted, replica_sets }))

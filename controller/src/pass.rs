@@ -8,7 +8,8 @@ use tracing::{error, warn};
 use verdigris_core::{
     decision::{Decision, Event, Outcome},
     guard::Refused,
-    observed::{Observed, Refusal},
+    observed::{Fresh, Observed, Refusal},
+    workload::{Workload, WorkloadSeen},
 };
 use verdigris_crds::{Condition, RolloutStatus};
 
@@ -61,6 +62,8 @@ pub struct Report {
     pub look_again: Option<Timestamp>,
     /// What was seen and decided, where nothing is to be done about it.
     pub sight: Option<Box<Sight>>,
+    /// The workload that the Rollout references, where it was read live.
+    pub workload: Option<Box<WorkloadSeen>>,
     /// Events whose status was sent, but whose answer was lost.
     pub untold: Option<Untold>,
 }
@@ -91,6 +94,7 @@ pub enum Ending {
 /// Runs one pass on what the caches showed.
 pub async fn run(means: &Means, rollout: &Key, mut observed: Observed, untold: Option<Untold>) -> Report {
     let decided = decide(means, rollout, &mut observed).await;
+    let workload = read_workload(&observed);
     // Only now: live reads may have shown a later status than the cache.
     let untold = tell_untold(means, rollout, &observed, untold).await;
     let mut report = match decided {
@@ -105,6 +109,7 @@ pub async fn run(means: &Means, rollout: &Key, mut observed: Observed, untold: O
         }
     };
     // Another status was written in that one's place, so that one never was: there is nothing to tell.
+    report.workload = workload;
     report.untold = report.untold.or(untold.filter(|_| !report.wrote));
     report
 }
@@ -157,6 +162,13 @@ pub async fn tell_of_rival(means: &Means, rollout: &Key, uid: &str, rival: &str)
 enum Stop {
     Call(CallError),
     Loop,
+}
+
+fn read_workload(observed: &Observed) -> Option<Box<WorkloadSeen>> {
+    match &observed.workload {
+        Some(Workload::There(seen)) if observed.fresh.contains(&Fresh::Workload) => Some(seen.clone()),
+        _ => None,
+    }
 }
 
 /// `None` if the Rollout is not there any more.

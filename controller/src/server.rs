@@ -9,7 +9,9 @@ use kube::{
 };
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::Value;
-use verdigris_core::{decision::Precondition, observed::Refusal};
+use verdigris_core::{decision::Precondition, observed::Refusal, workload::WorkloadKind};
+
+use crate::items::WorkloadItem;
 
 /// Who we are in `managedFields` and in events.
 pub const FIELD_MANAGER: &str = "verdigris";
@@ -228,6 +230,17 @@ impl Server {
     {
         let api = Api::<K>::namespaced(self.client.clone(), namespace);
         self.bounded(format!("read {} {name}", K::kind(&())), api.get_opt(name)).await
+    }
+
+    /// Reads one workload, live; `None` if there is none.
+    pub async fn workload(
+        &self,
+        kind: WorkloadKind,
+        namespace: &str,
+        name: &str,
+    ) -> Result<Option<WorkloadItem>, CallError> {
+        let api = Api::<WorkloadItem>::namespaced_with(self.client.clone(), namespace, &kind);
+        self.bounded(format!("read {} {name}", WorkloadItem::kind(&kind)), api.get_opt(name)).await
     }
 
     /// Reads all objects of a namespace that a label selector matches, live.

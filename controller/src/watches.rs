@@ -1,4 +1,4 @@
-//! The four watches, as one stream of what they show.
+//! The four watches, and those of workloads that are referenced, as one stream of what they show.
 //!
 //! `kube::runtime::watcher` lists and watches; the waits after its failures are ours, because its own start from the
 //! beginning with each attempt to list. They double from half a second to half a minute, each with up to a quarter more
@@ -16,11 +16,12 @@ use kube::{
     runtime::watcher::{self, Event},
 };
 use serde::de::DeserializeOwned;
+use verdigris_core::workload::WorkloadKind;
 use verdigris_crds::keys;
 
 use crate::{
     cache::Shown,
-    items::{ReplicaSetItem, RolloutItem, ServiceItem, SliceItem},
+    items::{ReplicaSetItem, RolloutItem, ServiceItem, SliceItem, WorkloadItem},
     key::Kind,
     options::Options,
     ports::Ports,
@@ -44,6 +45,8 @@ pub enum Change {
     Service(Shown<ServiceItem>),
     /// Of EndpointSlices.
     Slice(Shown<SliceItem>),
+    /// Of workloads.
+    Workload(WorkloadKind, Shown<WorkloadItem>),
     /// It cannot be watched just now; it is tried again.
     Trouble(Kind, Trouble),
 }
@@ -71,6 +74,20 @@ pub fn watch_all(ports: &mut Ports, options: &Options) -> Watches {
         begin.watch(Kind::Service, None, Change::Service),
         begin.watch(Kind::EndpointSlice, None, Change::Slice),
     ])
+}
+
+/// Begins to watch workloads of one kind.
+pub fn watch_workloads(
+    ports: &mut Ports,
+    options: &Options,
+    kind: WorkloadKind,
+) -> BoxStream<'static, Change> {
+    let api = match options.namespace.as_deref() {
+        Some(namespace) => Api::<WorkloadItem>::namespaced_with(ports.client.clone(), namespace, &kind),
+        None => Api::<WorkloadItem>::all_with(ports.client.clone(), &kind),
+    };
+    let config = watcher::Config::default().page_size(PAGE_SIZE);
+    follow(api, config, ports, Kind::Workload(kind), move |shown| Change::Workload(kind, shown))
 }
 
 /// `key=ID`, or `!key` for a controller without an id, which leaves alone what belongs to one with an id.
@@ -113,18 +130,34 @@ impl Begin<'_> {
         };
         let mut config = watcher::Config::default().page_size(PAGE_SIZE);
         config.label_selector = labels.map(str::to_owned);
-        let watch = Watch {
-            events: watcher::watcher(api, config).boxed(),
-            dice: self.ports.dice.fork(),
-            failures: 0,
-            wait: Duration::ZERO,
-        };
-        stream::unfold(watch, move |mut watch| async move {
+        follow(api, config, self.ports, kind, wrap)
+    }
+}
+
+fn follow<K>(
+    api: Api<K>,
+    config: watcher::Config,
+    ports: &mut Ports,
+    kind: Kind,
+    wrap: impl Fn(Shown<K>) -> Change + Clone + Send + 'static,
+) -> BoxStream<'static, Change>
+where
+    K: Resource + Clone + DeserializeOwned + std::fmt::Debug + Send + 'static,
+{
+    let watch = Watch {
+        events: watcher::watcher(api, config).boxed(),
+        dice: ports.dice.fork(),
+        failures: 0,
+        wait: Duration::ZERO,
+    };
+    stream::unfold(watch, move |mut watch| {
+        let wrap = wrap.clone();
+        async move {
             let change = watch.next(kind, wrap).await?;
             Some((change, watch))
-        })
-        .boxed()
-    }
+        }
+    })
+    .boxed()
 }
 
 struct Watch<K> {
@@ -136,7 +169,7 @@ struct Watch<K> {
 }
 
 impl<K> Watch<K> {
-    async fn next(&mut self, kind: Kind, wrap: fn(Shown<K>) -> Change) -> Option<Change> {
+    async fn next(&mut self, kind: Kind, wrap: impl Fn(Shown<K>) -> Change) -> Option<Change> {
         if !self.wait.is_zero() {
             tokio::time::sleep(self.wait).await;
             self.wait = Duration::ZERO;

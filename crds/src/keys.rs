@@ -12,6 +12,8 @@ pub const REVISION_HISTORY: &str = "rollout.argoproj.io/revision-history";
 pub const DESIRED_REPLICAS: &str = "rollout.argoproj.io/desired-replicas";
 /// Annotation on ReplicaSets: when to scale it to zero, RFC 3339 in UTC.
 pub const SCALE_DOWN_DEADLINE: &str = "scale-down-deadline";
+/// Annotation on Rollouts that reference a workload, and on their ReplicaSets: the workload's generation.
+pub const WORKLOAD_GENERATION: &str = "rollout.argoproj.io/workload-generation";
 /// Annotation on Services: the name of the Rollout that switches the selector.
 pub const MANAGED_BY: &str = "argo-rollouts.argoproj.io/managed-by-rollouts";
 /// Label on Rollouts: the controller instance that is responsible.

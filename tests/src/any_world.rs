@@ -49,6 +49,7 @@ pub trait AnyWorld {
             Some("Namespace") => "/api/v1/namespaces".to_owned(),
             Some("Service") => format!("/api/v1/namespaces/{namespace}/services"),
             Some("ConfigMap") => format!("/api/v1/namespaces/{namespace}/configmaps"),
+            Some("Deployment") => format!("/apis/apps/v1/namespaces/{namespace}/deployments"),
             Some("Rollout") => rollouts(namespace),
             other => panic!("no scenario creates {other:?}"),
         };
@@ -85,6 +86,7 @@ pub trait AnyWorld {
             replica_sets: list(format!("/apis/apps/v1/namespaces/{namespace}/replicasets"), "ReplicaSet")
                 .await,
             services: list(format!("/api/v1/namespaces/{namespace}/services"), "Service").await,
+            deployment: None,
         }
     }
 

@@ -17,6 +17,8 @@ pub struct Snapshot {
     pub replica_sets: Vec<Value>,
     /// The Services that it names.
     pub services: Vec<Value>,
+    /// The Deployment that it references, if it does.
+    pub deployment: Option<Value>,
 }
 
 /// Facts by name, for example `phase` → `Paused`.
@@ -48,6 +50,7 @@ impl Snapshot {
             "controllerPause",
             "observedGeneration",
             "abort",
+            "workloadObservedGeneration",
         ] {
             put(format!("status.{field}"), &status[field]);
         }
@@ -72,7 +75,8 @@ impl Snapshot {
             put(format!("service.{name}.selects"), &service["spec"]["selector"][keys::POD_TEMPLATE_HASH]);
             put(format!("service.{name}.managedBy"), &service["metadata"]["annotations"][keys::MANAGED_BY]);
         }
-        for replica_set in &self.replica_sets {
+        let of_the_rollout = |set: &&Value| !set["metadata"]["labels"][keys::POD_TEMPLATE_HASH].is_null();
+        for replica_set in self.replica_sets.iter().filter(of_the_rollout) {
             let version = version_of(replica_set);
             let annotations = &replica_set["metadata"]["annotations"];
             put(format!("replicaSet.{version}.replicas"), &replica_set["spec"]["replicas"]);

@@ -166,7 +166,8 @@ pub async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) -> anyhow::
     Ok(())
 }
 
-fn rollout(version: &str) -> Value {
+/// The Rollout `web` of two pods at this version, behind a manual gate.
+pub fn rollout(version: &str) -> Value {
     let blue_green = json!({
         "activeService": "active",
         "previewService": "preview",
@@ -186,7 +187,8 @@ fn rollout(version: &str) -> Value {
     })
 }
 
-fn template(version: &str) -> Value {
+/// Its pod template.
+pub fn template(version: &str) -> Value {
     let env = json!([{"name": "WELCOME", "value": version}]);
     let container =
         json!({"name": "web", "image": "example/web:1", "env": env, "ports": [{"containerPort": 8080}]});

@@ -103,6 +103,10 @@ pub const SCENARIOS: &[Scenario] = &[
     },
     Scenario { name: "restart", acts: &[(Act::Deploy, None), (Act::Restart, Some("01-restarted"))] },
     Scenario {
+        name: "workload-ref",
+        acts: &[(Act::Deploy, Some("01-migrated")), (Act::Image(2), Some("02-paused-r2"))],
+    },
+    Scenario {
         name: "invalid",
         acts: &[
             (Act::DeployWithoutServices, Some("01-no-active-service")),
@@ -121,11 +125,28 @@ impl Scenario {
         let value: Value =
             serde_json::from_str(&text).with_context(|| format!("reading {}/{step}", self.name))?;
         let list = |key: &str| value[key].as_array().cloned().unwrap_or_default();
+        let is_deployed = |set: &Value| set["metadata"]["ownerReferences"][0]["kind"] == "Deployment";
+        let (deployed, replica_sets): (Vec<_>, _) = list("replicasets").into_iter().partition(is_deployed);
+        let rollout = value["rollout"].clone();
         Ok(Snapshot {
-            rollout: value["rollout"].clone(),
-            replica_sets: list("replicasets"),
+            deployment: deployment_behind(&deployed, &rollout),
+            rollout,
+            replica_sets,
             services: list("services"),
         })
+    }
+
+    /// The Deployment that was applied before the Rollout, where that references one.
+    ///
+    /// # Errors
+    /// If the recording is not there.
+    pub fn deployment(&self) -> Result<Option<Value>> {
+        let first = self.acts.iter().find_map(|(_, step)| *step).context("a scenario without steps")?;
+        Ok(self.recorded(first)?.deployment.map(|mut deployment| {
+            deployment["metadata"] = json!({"name": deployment["metadata"]["name"], "namespace": self.name});
+            deployment["spec"]["replicas"] = 2.into();
+            deployment
+        }))
     }
 
     /// The events of the whole scenario: `type reason object xN: text`, a line each.
@@ -158,6 +179,36 @@ impl Scenario {
         let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fixtures/peer").join(self.name).join(name);
         fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))
     }
+}
+
+/// The Deployment as its newest ReplicaSet shows it: the object itself was not recorded.
+fn deployment_behind(deployed: &[Value], rollout: &Value) -> Option<Value> {
+    let revision = |set: &&Value| {
+        let text = set["metadata"]["annotations"]["deployment.kubernetes.io/revision"].as_str();
+        text.and_then(|text| text.parse::<u32>().ok())
+    };
+    let newest = deployed.iter().max_by_key(revision)?;
+    let mut template = newest["spec"]["template"].clone();
+    template["metadata"]["labels"].as_object_mut()?.remove("pod-template-hash");
+    let generation =
+        rollout["metadata"]["annotations"]["rollout.argoproj.io/workload-generation"].as_str()?;
+    Some(json!({
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {
+            "name": newest["metadata"]["ownerReferences"][0]["name"],
+            "namespace": newest["metadata"]["namespace"],
+            "uid": newest["metadata"]["ownerReferences"][0]["uid"],
+            "generation": generation.parse::<i64>().ok()?,
+            "creationTimestamp": newest["metadata"]["creationTimestamp"],
+            "resourceVersion": "1",
+        },
+        "spec": {
+            "replicas": newest["spec"]["replicas"],
+            "selector": {"matchLabels": template["metadata"]["labels"]},
+            "template": template,
+        },
+    }))
 }
 
 /// The second after the last time that a snapshot speaks of, if it speaks of any; deadlines, which lie ahead, do not count.

@@ -61,6 +61,7 @@ impl World {
         let namespace = recorded.rollout["metadata"]["namespace"].as_str().unwrap_or("default").to_owned();
         world.create_namespace(&namespace).await;
         let objects = [&recorded.rollout].into_iter().chain(&recorded.replica_sets).chain(&recorded.services);
+        let objects = objects.chain(&recorded.deployment);
         world.server.restore(objects.cloned()).expect("recorded objects say what they are");
         world
     }

@@ -9,6 +9,7 @@
 //! | how large the new version is to be before it is promoted | [`preview_size`] |
 //! | whether going back to a version needs a gate | [`rollback`] |
 //! | how large each ReplicaSet is to be, and its annotations | [`scale`] |
+//! | when the Deployment goes that the template comes from | [`workload`] |
 //! | which old ReplicaSets are of no use any more | [`history`] |
 //! | which pods are to be restarted now | [`restart`] |
 //! | what all of this means for the status | [`crate::status`] |
@@ -26,6 +27,7 @@ pub(crate) mod restart;
 pub(crate) mod rollback;
 pub(crate) mod scale;
 pub(crate) mod services;
+pub(crate) mod workload;
 
 use std::collections::BTreeSet;
 
@@ -43,6 +45,7 @@ pub(crate) fn decide(pass: &Pass<'_>) -> Result<Decision, BTreeSet<Fresh>> {
     let promoted = promotion::conclude(pass, &steering, &verdict, &services);
     let traffic = drain::traffic(pass, &services, &mut draft);
     scale::all(pass, &steering, &services, &promoted, &traffic, &mut draft);
+    workload::relieve(pass, &promoted, &mut draft);
     history::prune(pass, &promoted, &mut draft);
     restart::evict(pass, &mut draft);
 

@@ -3,7 +3,8 @@
 //! | step | outcome |
 //! | --- | --- |
 //! | being deleted | nothing |
-//! | canary or workloadRef | a condition that says so, nothing else |
+//! | canary | a condition that says so, nothing else |
+//! | the workload that is referenced cannot be had | condition InvalidSpec, nothing else |
 //! | invalid | condition InvalidSpec, nothing else |
 //! | `spec.replicas` absent | it is written, nothing else |
 //! | ReplicaSets to adopt or to release | that, nothing else |
@@ -28,6 +29,7 @@ use crate::selector;
 use crate::status::conditions::Conditions;
 use crate::status::not_honoured;
 use crate::validate::{Valid, refused_template, validate, without_name};
+use crate::workload::{self, Unresolved};
 
 /// Seconds until something that the API server refused for a passing reason is tried again.
 const RETRY_SECONDS: i64 = 10;
@@ -46,6 +48,7 @@ pub fn decide(observed: &Observed, now: Timestamp) -> Outcome {
 fn told_of_refusal(observed: &Observed, decision: Decision, now: Timestamp) -> Decision {
     let create = format!("create ReplicaSet {}-", observed.name());
     let refusal = observed.refusal.as_ref().filter(|refusal| !refusal.what.starts_with(&create));
+    let refusal = refusal.filter(|refusal| !blue_green::workload::is_of_workload(refusal));
     let Some(refusal) = refusal.filter(|_| !decision.writes.is_empty()) else { return decision };
     let mut status = observed.rollout.status.clone().unwrap_or_default();
     let mut conditions = Conditions::of(&status);
@@ -72,6 +75,13 @@ fn pipeline(observed: &Observed, now: Timestamp) -> Result<Decision, BTreeSet<Fr
     if let Some(decision) = not_acted_on(observed, &seen, stamp) {
         return Ok(decision);
     }
+    let generation_due = workload::generation_due(observed);
+    let resolved = match workload::resolve(observed) {
+        Ok(resolved) => resolved,
+        Err(Unresolved::Ask) => return Err(BTreeSet::from([Fresh::Workload])),
+        Err(Unresolved::Invalid(error)) => return Ok(invalid(observed, &seen, error, stamp)),
+    };
+    let observed = resolved.as_ref();
     let valid = match validate(observed) {
         Ok(valid) => valid,
         Err(error) => return Ok(invalid(observed, &seen, error, stamp)),
@@ -107,16 +117,17 @@ fn pipeline(observed: &Observed, now: Timestamp) -> Result<Decision, BTreeSet<Fr
             None => {}
         }
     }
-    let pass = gather(observed, &seen, &valid, Found { current, collision_count, replicas }, now);
+    let pass =
+        gather(observed, &seen, &valid, Found { current, collision_count, replicas, generation_due }, now);
     blue_green::decide(&pass)
 }
 
 /// What the steps before found out.
-#[derive(Clone, Copy)]
 struct Found<'a> {
     current: Option<&'a ReplicaSetSeen>,
     collision_count: Option<i32>,
     replicas: i32,
+    generation_due: Option<String>,
 }
 
 fn gather<'a>(
@@ -127,7 +138,7 @@ fn gather<'a>(
     now: Timestamp,
 ) -> Pass<'a> {
     let name = observed.name();
-    let Found { current, collision_count, replicas } = found;
+    let Found { current, collision_count, replicas, generation_due } = found;
     let hash = current.and_then(|current| current.hash(name)).map_or_else(
         || identity::pod_template_hash(valid.template, collision_count.unwrap_or(0)),
         str::to_owned,
@@ -162,6 +173,7 @@ fn gather<'a>(
         current_name,
         revision,
         template_sha256,
+        generation_due,
     };
     if current.is_none() {
         pass.create = Some(new_replica_set(&pass, valid.template));
@@ -286,13 +298,13 @@ fn invalid(observed: &Observed, seen: &RolloutStatus, error: impl Display, stamp
     told(observed, seen, conditions, ("Degraded", format!("InvalidSpec: {message}")))
 }
 
-/// Canary and workloadRef are left alone altogether: half of either would be worse than none.
+/// Canary is left alone altogether: half of it would be worse than none.
 fn not_acted_on(observed: &Observed, seen: &RolloutStatus, stamp: Timestamp) -> Option<Decision> {
     let spec = &observed.rollout.spec;
     let strategy = spec.strategy.as_ref();
     let is_canary =
         strategy.is_some_and(|strategy| strategy.canary.is_some() && strategy.blue_green.is_none());
-    if !is_canary && spec.workload_ref.is_none() {
+    if !is_canary {
         return None;
     }
     let mut conditions = Conditions::of(seen);

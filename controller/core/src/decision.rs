@@ -50,6 +50,8 @@ pub enum Write {
     PointService(PointService),
     /// Changes annotations of the Rollout; `None` removes one.
     AnnotateRollout(BTreeMap<String, Option<String>>),
+    /// Takes pods from the Deployment that `spec.workloadRef` names.
+    ScaleWorkload(ScaleWorkload),
     /// Writes the default `spec.replicas: 1` into the Rollout, for autoscalers that read it.
     DefaultReplicas,
     /// Asks pods to leave, through their eviction subresource, so that PodDisruptionBudgets hold.
@@ -128,6 +130,15 @@ pub struct PointService {
     pub hash: String,
     /// The `managed-by-rollouts` annotation, where it must be added.
     pub managed_by: Option<String>,
+}
+
+/// How many pods the referenced Deployment is to keep.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ScaleWorkload {
+    /// Which Deployment, at which version.
+    pub at: Precondition,
+    /// `spec.replicas`.
+    pub replicas: i32,
 }
 
 /// A Kubernetes Event about the Rollout.

@@ -11,6 +11,7 @@
 //! | R4 | nothing grows but the current ReplicaSet, the stable one, and what a live Service selects |
 //! | R5 | never two ReplicaSets for one template |
 //! | R6 | writes go only to objects that we own, or that this Rollout names |
+//! | R7 | the referenced Deployment never gains pods, and loses none that are needed to serve |
 //!
 //! Dangerous writes are refused too if what they depend on was not read live.
 
@@ -49,6 +50,8 @@ pub enum Rule {
     R5,
     /// Only our own objects.
     R6,
+    /// The referenced Deployment.
+    R7,
     /// Dangerous writes need live reads.
     Fresh,
 }
@@ -121,6 +124,7 @@ impl<'a> World<'a> {
             }
             Write::ReleaseReplicaSet(at) => self.own(at, "release").map(|_| ()),
             Write::PointService(point) => self.point(point),
+            Write::ScaleWorkload(scale) => self.scale_workload(scale),
             Write::AnnotateRollout(_) | Write::DefaultReplicas => Ok(()),
             Write::EvictPods(evictions) => self.evict(evictions),
         }
@@ -404,3 +408,4 @@ fn refuse<T>(rule: Rule, message: String) -> Result<T, Refused> {
 mod pods;
 #[cfg(test)]
 mod tests;
+mod workload;

@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 use verdigris_crds::{RolloutStatus, keys};
 
 use crate::observed::{Fresh, Observed, Refusal, ReplicaSetSeen};
+use crate::workload;
 
 /// The peer's alphabet for hashes: no vowels, so no words.
 const ALPHABET: &[u8; 27] = b"bcdfghjklmnpqrstvwxz2456789";
@@ -105,7 +106,9 @@ pub(crate) fn find<'a>(observed: &'a Observed, status: &RolloutStatus, template:
 fn template_is_observed(observed: &Observed, status: &RolloutStatus) -> bool {
     let generation = observed.rollout.metadata.generation.unwrap_or_default().to_string();
     let refused = status.conditions.iter().flatten().any(|condition| condition.type_ == "InvalidSpec");
-    status.observed_generation.as_deref() == Some(generation.as_str()) && !refused
+    status.observed_generation.as_deref() == Some(generation.as_str())
+        && workload::is_observed(observed, status)
+        && !refused
 }
 
 /// A defaulted template without what the controllers add to it: the hash label, and fields that are null or deprecated

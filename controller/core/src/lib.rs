@@ -23,6 +23,7 @@ pub mod simulate;
 mod status;
 mod validate;
 pub mod view;
+pub mod workload;
 
 pub use decide::decide;
 pub use guard::guard;

@@ -6,6 +6,8 @@ use jiff::Timestamp;
 use serde_json::Value;
 use verdigris_crds::Rollout;
 
+use crate::workload::Workload;
+
 /// One Rollout and all around it that a decision depends on.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Observed {
@@ -21,6 +23,8 @@ pub struct Observed {
     pub pods: BTreeMap<String, Vec<PodSeen>>,
     /// The pod templates that decide identity, where [`Fresh::Templates`] was asked for.
     pub templates: Option<TemplatesSeen>,
+    /// The workload that `spec.workloadRef` names; `None` if it names none, or where that is not known yet.
+    pub workload: Option<Workload>,
     /// Which parts of the above come from live reads in this pass; all else comes from the caches.
     pub fresh: BTreeSet<Fresh>,
     /// What the API server said of the writes of the previous pass, where it refused one.
@@ -42,6 +46,8 @@ pub enum Fresh {
     Pods(String),
     /// The Rollout's template after API defaulting (a dry-run create), beside those of its ReplicaSets.
     Templates,
+    /// The workload that `spec.workloadRef` names.
+    Workload,
 }
 
 /// What a decision needs of a ReplicaSet; its pod template is not among it.

@@ -35,6 +35,7 @@ mod staleness;
 mod tests;
 #[cfg(test)]
 mod totality;
+mod workload;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -46,6 +47,7 @@ use crate::decision::{Decision, Event, Outcome, Write};
 use crate::guard::{Refused, guard};
 use crate::observed::{Fresh, Observed, ReplicaSetSeen, ServiceSeen};
 use crate::seen::after;
+use crate::workload::Workload;
 
 /// How the simulated cluster behaves.
 #[derive(Clone, Debug)]
@@ -111,12 +113,16 @@ pub struct Cluster {
     pub pods: BTreeMap<String, Vec<Pod>>,
     /// Services by name.
     pub services: BTreeMap<String, ServiceSeen>,
+    /// The workload that the Rollout may reference.
+    pub workload: Option<Workload>,
     /// The time.
     pub now: Timestamp,
     /// How it behaves.
     pub settings: Settings,
     /// All that happened so far.
     pub log: Vec<(Timestamp, Entry)>,
+    /// The workload that was lost, for when it is found again.
+    lost_workload: Option<Workload>,
     /// The selector that the active Service's endpoints follow.
     followed: BTreeMap<String, String>,
     /// The last version number given to an object.
@@ -150,9 +156,11 @@ impl Cluster {
             templates: BTreeMap::new(),
             pods: BTreeMap::new(),
             services: BTreeMap::new(),
+            workload: None,
             now,
             settings,
             log: Vec::new(),
+            lost_workload: None,
             followed: BTreeMap::new(),
             version: 1,
         }

@@ -15,12 +15,14 @@ use serde_json::json;
 use verdigris_crds::{PauseCondition, RolloutStatus, keys};
 
 use crate::approval;
+use crate::blue_green;
 use crate::blue_green::drain::Traffic;
 use crate::blue_green::plan::{Draft, Pass, normal, warning};
 use crate::blue_green::promotion::{self, Gate, PAUSE, Promotion, Steering, other_pauses};
 use crate::blue_green::restart;
 use crate::blue_green::services::Services;
 use crate::decision::Event;
+use crate::workload;
 use conditions::Conditions;
 
 /// The status, all events of the pass in the peer's order, and when the status would change by itself.
@@ -77,6 +79,7 @@ fn carried(pass: &Pass<'_>, steering: &Steering, promotion: &Promotion) -> Rollo
     status.collision_count = pass.collision_count;
     status.observed_generation =
         Some(pass.observed.rollout.metadata.generation.unwrap_or_default().to_string());
+    workload::note(pass.observed, &mut status);
     let mut blue_green = status.blue_green.take().unwrap_or_default();
     blue_green.scale_up_preview_check_point = promotion.checkpoint.then_some(true);
     if pass.transition {
@@ -208,7 +211,10 @@ fn own_conditions(
         }
         None => conditions.remove(keys::SERVICE_DRIFT),
     }
-    conditions.remove(keys::WRITE_REFUSED);
+    if blue_green::workload::is_refused(pass).is_none() {
+        conditions.remove(keys::WRITE_REFUSED);
+    }
+    blue_green::workload::tell_refusal(pass, conditions);
     not_honoured::fill(pass.spec, conditions, stamp);
     events
 }

@@ -29,7 +29,7 @@ impl fmt::Display for FieldError {
 }
 
 impl FieldError {
-    fn invalid(field: &str, found: impl fmt::Display, detail: impl Into<String>) -> Self {
+    pub(crate) fn invalid(field: &str, found: impl fmt::Display, detail: impl Into<String>) -> Self {
         Self { field: field.to_owned(), found: Some(found.to_string()), detail: detail.into() }
     }
 

@@ -88,6 +88,13 @@ impl<V: Versioned> Store<V> {
         }
     }
 
+    /// Puts another value in the place of one that is there.
+    pub fn replace(&mut self, key: &Key, value: V) {
+        if let Some(old) = self.entries.get_mut(key) {
+            *old = value;
+        }
+    }
+
     fn removed(&mut self, key: Key) -> Changes<V> {
         self.entries.remove(&key).map(|old| (key, Some(old))).into_iter().collect()
     }

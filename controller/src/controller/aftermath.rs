@@ -32,6 +32,9 @@ impl Controller {
             let cached = self.cache.version(&object);
             self.barrier.wait(rollout, &object, until, cached, deadline);
         }
+        if let Some(workload) = &report.workload {
+            self.cache.workload_read(rollout, workload);
+        }
         let Some(cached) = self.cache.rollout(rollout) else {
             self.queue.ended(rollout, Ended::Changed, None, now);
             self.forget(rollout);
@@ -82,12 +85,14 @@ impl Controller {
             Ok(Some(ReadLive::ReplicaSet(item))) if item.labels().contains_key(keys::POD_TEMPLATE_HASH) => {
                 self.cache.replica_set_shown(Shown::There(item))
             }
+            Ok(Some(ReadLive::Workload(kind, item))) => self.cache.workload_shown(kind, Shown::There(item)),
             Ok(Some(ReadLive::Service(item))) => self.cache.service_shown(Shown::There(item)),
             Ok(_) => match object.kind {
                 Kind::Rollout => self.cache.rollout_shown(Shown::Absent(object.key.clone())),
                 Kind::ReplicaSet => self.cache.replica_set_shown(Shown::Absent(object.key.clone())),
                 Kind::Service => self.cache.service_shown(Shown::Absent(object.key.clone())),
                 Kind::EndpointSlice => BTreeSet::new(),
+                Kind::Workload(kind) => self.cache.workload_shown(kind, Shown::Absent(object.key.clone())),
             },
         };
         self.means.counters.releases_by_live_read.add_one();

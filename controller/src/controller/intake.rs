@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use futures::{FutureExt, StreamExt};
-use kube::{Resource, ResourceExt};
+use kube::Resource;
 use tokio::time::Instant;
 use tracing::{info, warn};
 
@@ -12,8 +12,8 @@ use crate::{
     barrier::Sight,
     cache::Shown,
     items::key_of,
-    key::{Kind, ObjectId},
-    watches::{Change, Trouble, Watches},
+    key::{Key, Kind, ObjectId},
+    watches::{Change, Trouble, Watches, watch_workloads},
 };
 
 impl Controller {
@@ -26,6 +26,11 @@ impl Controller {
             match watches.next().now_or_never() {
                 Some(Some(change)) => self.take_in(change),
                 Some(None) | None => break,
+            }
+        }
+        for kind in self.cache.workload_kinds() {
+            if self.workloads_watched.insert(kind) {
+                watches.push(watch_workloads(&mut self.ports, &self.options, kind));
             }
         }
     }
@@ -52,10 +57,11 @@ impl Controller {
                 self.compare(Kind::EndpointSlice, &shown);
                 self.cache.slice_shown(shown)
             }
-            Change::Trouble(kind, trouble) => {
-                self.has_trouble(kind, trouble);
-                BTreeSet::new()
+            Change::Workload(kind, shown) => {
+                self.compare(Kind::Workload(kind), &shown);
+                self.cache.workload_shown(kind, shown)
             }
+            Change::Trouble(kind, trouble) => self.has_trouble(kind, trouble),
         };
         for rollout in concerned {
             self.look_at(&rollout, now);
@@ -63,7 +69,7 @@ impl Controller {
     }
 
     /// Ends waits that what was shown fulfils, and troubles that are over.
-    fn compare<T: ResourceExt>(&mut self, kind: Kind, shown: &Shown<T>) {
+    fn compare<T: Resource>(&mut self, kind: Kind, shown: &Shown<T>) {
         let item = match shown {
             Shown::There(item) | Shown::Listed(item) | Shown::Gone(item) => item,
             Shown::ListEnds => return self.works(kind),
@@ -82,14 +88,29 @@ impl Controller {
     fn works(&mut self, kind: Kind) {
         if !self.troubles.is_empty() && self.troubles.remove(&kind).is_some() {
             info!(?kind, "can be watched again");
+            if let Kind::Workload(kind) = kind {
+                for rollout in self.cache.workload_trouble(kind, None) {
+                    self.look_at(&rollout, Instant::now());
+                }
+            }
         }
     }
 
-    /// Says once what cannot be watched, and why.
-    fn has_trouble(&mut self, kind: Kind, trouble: Trouble) {
+    /// Says once what cannot be watched, and why; answers which Rollouts have to be looked at for it.
+    fn has_trouble(&mut self, kind: Kind, trouble: Trouble) -> BTreeSet<Key> {
         if self.troubles.get(&kind) == Some(&trouble) {
-            return;
+            return BTreeSet::new();
         }
+        let concerned = match (kind, &trouble) {
+            (Kind::Workload(kind), Trouble::Forbidden(why)) => {
+                self.cache.workload_trouble(kind, Some(why.clone()))
+            }
+            (Kind::Workload(kind), Trouble::Unknown) => {
+                let why = "the API server does not know this kind".to_owned();
+                self.cache.workload_trouble(kind, Some(why))
+            }
+            _ => BTreeSet::new(),
+        };
         match (kind, &trouble) {
             (Kind::EndpointSlice, Trouble::Forbidden(why)) => {
                 self.cache.forget_slices();
@@ -109,5 +130,6 @@ impl Controller {
             (_, Trouble::Other(why)) => warn!(?kind, why, "watch interrupted; goes on"),
         }
         self.troubles.insert(kind, trouble);
+        concerned
     }
 }

@@ -19,3 +19,4 @@ mod permissions;
 mod replay;
 mod rest;
 mod rivals;
+mod workloads;

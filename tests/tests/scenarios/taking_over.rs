@@ -3,6 +3,7 @@
 use futures::{StreamExt, stream};
 use jiff::Timestamp;
 use serde_json::{Value, json};
+use verdigris_crds::keys;
 use verdigris_tests::{
     any_world::AnyWorld,
     facts::Snapshot,
@@ -77,6 +78,10 @@ async fn recreate(world: &RealWorld, namespace: &str, recorded: &Snapshot) -> Sn
         let spec = json!({"selector": service["spec"]["selector"], "ports": service["spec"]["ports"]});
         world.create(&bare(service, "Service", namespace, spec)).await.expect("a Service");
     }
+    if let Some(deployment) = &recorded.deployment {
+        let deployment = bare(deployment, "Deployment", namespace, deployment["spec"].clone());
+        world.create(&deployment).await.expect("the Deployment");
+    }
     let rollout = bare(&recorded.rollout, "Rollout", namespace, recorded.rollout["spec"].clone());
     let rollout = world.create(&rollout).await.expect("the Rollout");
     let recorded = up_to_date(recorded);
@@ -91,7 +96,8 @@ async fn recreate(world: &RealWorld, namespace: &str, recorded: &Snapshot) -> Sn
         let seen = world.snapshot(namespace, "app").await.replica_sets;
         let up =
             |set: &&Value| set["status"]["readyReplicas"].as_i64().unwrap_or(0) == set["spec"]["replicas"];
-        if seen.iter().filter(up).count() == recorded.replica_sets.len() {
+        let hashed = |set: &&Value| !set["metadata"]["labels"][keys::POD_TEMPLATE_HASH].is_null();
+        if seen.iter().filter(hashed).filter(up).count() == recorded.replica_sets.len() {
             Ok(())
         } else {
             Err(format!("{seen:?}"))

@@ -134,6 +134,21 @@ pub(crate) fn still_gets_traffic(pass: &Pass<'_>, seen: &ReplicaSetSeen) -> bool
         .is_some_and(|endpoints| ready(endpoints).any(|endpoint| is_pod_of(pass, seen, endpoint)))
 }
 
+/// How many ready endpoints of the active Service are pods of this ReplicaSet, and how many are others: by UID where its
+/// pods were read, else by their names. `None` where endpoints cannot be read.
+pub(crate) fn ready_endpoints(pass: &Pass<'_>, seen: &ReplicaSetSeen) -> Option<(i32, i32)> {
+    let prefix = format!("{}-", seen.name);
+    let is_read = pass.observed.fresh.contains(&Fresh::Pods(seen.name.clone()));
+    let is_own = |endpoint: &EndpointSeen| match is_read {
+        true => is_pod_of(pass, seen, endpoint),
+        false => endpoint.pod_name.as_deref().is_some_and(|name| name.starts_with(&prefix)),
+    };
+    let endpoints = pass.observed.active_endpoints.as_ref()?;
+    let own = ready(endpoints).filter(|endpoint| is_own(endpoint)).count();
+    let count = |count: usize| count.try_into().unwrap_or(i32::MAX);
+    Some((count(own), count(ready(endpoints).count() - own)))
+}
+
 fn ready(endpoints: &[EndpointSeen]) -> impl Iterator<Item = &EndpointSeen> {
     endpoints.iter().filter(|endpoint| endpoint.ready)
 }

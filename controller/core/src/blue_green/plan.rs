@@ -34,6 +34,8 @@ pub(crate) struct Pass<'a> {
     pub current_name: String,
     pub revision: u64,
     pub template_sha256: String,
+    /// The generation of the referenced workload, where the Rollout is to be annotated with it.
+    pub generation_due: Option<String>,
     /// Whether `current` was found by comparing defaulted templates, and should carry our annotation from now on.
     pub found_by_comparison: bool,
     /// Whether this is the first pass that sees this template as the current one.

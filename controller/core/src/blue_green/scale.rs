@@ -46,7 +46,7 @@ pub(crate) fn all(
     traffic: &Traffic,
     draft: &mut Draft,
 ) {
-    rollout_revision(pass, draft);
+    rollout_annotations(pass, draft);
     if let Some(stable) = pass.stable.filter(|_| !pass.is_stable() && promotion.reason.is_none()) {
         let mut change = Change::of(stable);
         resize(pass, pass.replicas, &mut change);
@@ -71,13 +71,16 @@ pub(crate) fn all(
     others(pass, services, promotion, traffic, draft);
 }
 
-fn rollout_revision(pass: &Pass<'_>, draft: &mut Draft) {
+fn rollout_annotations(pass: &Pass<'_>, draft: &mut Draft) {
+    let generation = pass.generation_due.clone().map(|due| (keys::WORKLOAD_GENERATION.to_owned(), Some(due)));
+    let mut changes: BTreeMap<_, _> = generation.into_iter().collect();
     let revision = pass.revision.to_string();
     let annotations = pass.observed.rollout.metadata.annotations.as_ref();
     let seen = annotations.and_then(|annotations| annotations.get(keys::REVISION));
     if seen != Some(&revision) {
-        draft.annotate = Some(BTreeMap::from([(keys::REVISION.to_owned(), Some(revision))]));
+        changes.insert(keys::REVISION.to_owned(), Some(revision));
     }
+    draft.annotate = (!changes.is_empty()).then_some(changes);
 }
 
 /// Gives it so many pods, for as long as it is of use.

@@ -1,5 +1,7 @@
 //! One test for each rule and each way to break it, on decisions that no decider made.
 
+mod workload;
+
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
@@ -71,6 +73,7 @@ fn world() -> Observed {
         active_endpoints: Some(Vec::new()),
         pods: BTreeMap::from([pods("shop-h1"), pods("shop-h2")]),
         templates: None,
+        workload: None,
         fresh: fresh.into_iter().chain(["shop-h1", "shop-h2"].map(|name| Fresh::Pods(name.into()))).collect(),
         refusal: None,
     }

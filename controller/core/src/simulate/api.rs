@@ -39,6 +39,7 @@ impl Cluster {
             active_endpoints: self.settings.endpoints_readable.then(|| self.endpoints()),
             pods,
             templates: fresh.contains(&Fresh::Templates).then(|| self.templates_seen()),
+            workload: self.rollout.spec.workload_ref.as_ref().and(self.workload.clone()),
             fresh: fresh.clone(),
             refusal: None,
         }
@@ -56,14 +57,14 @@ impl Cluster {
     fn templates_seen(&self) -> TemplatesSeen {
         let templates = self.templates.iter().map(|(name, template)| (name.clone(), defaulted(template)));
         TemplatesSeen {
-            wanted: Ok(defaulted(self.rollout.spec.template.as_ref().unwrap_or(&Value::Null))),
+            wanted: Ok(defaulted(self.template().unwrap_or(&Value::Null))),
             replica_sets: templates.collect(),
         }
     }
 
     /// Adds a Service that selects the pods of the Rollout's template labels.
     pub fn add_service(&mut self, name: &str) {
-        let labels = self.rollout.spec.template.as_ref().and_then(|it| it.pointer("/metadata/labels"));
+        let labels = self.template().and_then(|it| it.pointer("/metadata/labels"));
         let selector = labels
             .and_then(Value::as_object)
             .into_iter()
@@ -138,6 +139,7 @@ impl Cluster {
             Write::ReleaseReplicaSet(at) => self.change(&at, |seen| seen.controller_uid = None),
             Write::PointService(point) => self.point(point),
             Write::AnnotateRollout(annotations) => self.annotate(annotations),
+            Write::ScaleWorkload(scale) => self.scale_workload(&scale),
             Write::DefaultReplicas => self.edit(|rollout| rollout.spec.replicas = Some(1)),
             Write::EvictPods(evictions) => self.evict(&evictions),
         }
@@ -239,12 +241,16 @@ impl Cluster {
 
     /// A user sets the image of the first container.
     pub fn set_image(&mut self, image: &str) {
-        self.edit(|rollout| {
-            let template = rollout.spec.template.get_or_insert_default();
+        let set = |template: &mut Value| {
             if let Some(container) = template.pointer_mut("/spec/containers/0") {
                 container["image"] = Value::from(image);
             }
-        });
+        };
+        if self.rollout.spec.workload_ref.is_some() {
+            self.edit_workload(|workload| set(&mut workload.template));
+        } else {
+            self.edit(|rollout| set(rollout.spec.template.get_or_insert_default()));
+        }
     }
 
     pub(super) fn next_version(&mut self) -> String {
@@ -254,7 +260,7 @@ impl Cluster {
 }
 
 /// A pod template with the defaults that an API server gives to the fields which most templates leave out.
-fn defaulted(template: &Value) -> Value {
+pub(super) fn defaulted(template: &Value) -> Value {
     fn fill(object: &mut Value, defaults: &Value) {
         for (key, value) in defaults.as_object().into_iter().flatten() {
             if let Some(fields) = object.as_object_mut() {

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use serde_json::Value;
+use verdigris_crds::keys;
 
 use super::{Cluster, Pod};
 use crate::observed::EndpointSeen;
@@ -116,7 +117,8 @@ impl Cluster {
 
     /// Endpoints of the active Service, by the selector that they follow.
     pub(super) fn endpoints(&self) -> Vec<EndpointSeen> {
-        let mut endpoints = Vec::new();
+        let selects_no_version = !self.followed.contains_key(keys::POD_TEMPLATE_HASH);
+        let mut endpoints = if selects_no_version { self.endpoints_of_workload() } else { Vec::new() };
         for (name, pods) in &self.pods {
             let Some(seen) = self.replica_sets.get(name) else { continue };
             let selected = !self.followed.is_empty()

@@ -49,6 +49,14 @@ pub(super) enum Action {
         readable: bool,
         follow: bool,
     },
+    /// The template moves into a Deployment with so many pods.
+    Reference(i32, &'static str),
+    /// A GitOps tool scales that Deployment.
+    ScaleDeployment(i32),
+    /// The Deployment is deleted, or may not be read any more.
+    LoseDeployment(bool),
+    /// It is there again.
+    FindDeployment,
     /// The controller dies after so many writes of a pass.
     Crash(usize),
     Wait(i64),
@@ -117,6 +125,11 @@ pub(super) fn action() -> impl Strategy<Value = Action> {
             .prop_map(|(readable, follow)| Action::Endpoints { readable, follow }),
         3 => (0..4_usize).prop_map(Action::Crash),
         1 => service().prop_map(Action::DropService),
+        2 => (0..4_i32, prop::sample::select(vec!["never", "onsuccess", "progressively"]))
+            .prop_map(|(pods, mode)| Action::Reference(pods, mode)),
+        3 => (0..4_i32).prop_map(Action::ScaleDeployment),
+        1 => any::<bool>().prop_map(Action::LoseDeployment),
+        2 => Just(Action::FindDeployment),
         8 => wait.prop_map(Action::Wait),
     ]
 }
@@ -201,6 +214,13 @@ pub(super) fn carry_out(cluster: &mut Cluster, action: &Action) -> Result<(), St
             cluster.settings.endpoints_readable = *readable;
             cluster.settings.endpoints_follow = *follow;
         }
+        Action::Reference(pods, mode) => cluster.reference_deployment(*pods, mode),
+        Action::ScaleDeployment(pods) => cluster.edit_workload(|it| it.replicas = Some(*pods)),
+        Action::LoseDeployment(forbidden) => {
+            let found = if *forbidden { Workload::Unreadable("forbidden".into()) } else { Workload::Missing };
+            cluster.lose_workload(found);
+        }
+        Action::FindDeployment => cluster.find_workload(),
         Action::Crash(writes) => {
             let (_, decision) = cluster.decide()?;
             cluster.carry_out_some(decision, *writes);
@@ -253,6 +273,7 @@ fn fair(mut cluster: Cluster, seconds: i64) -> Result<Cluster, TestCaseError> {
         cluster.break_pods(&set, 0);
     }
     cluster.edit(|rollout| rollout.spec.paused = None);
+    cluster.find_workload();
     for name in ["app-active", "app-preview"] {
         if !cluster.services.contains_key(name) {
             cluster.add_service(name);
@@ -314,6 +335,8 @@ fn histories_reach_rare_states() {
             "has timed out",
             "EvictPods",
             "InvalidSpec",
+            "ScaleWorkload",
+            "deployments.apps \\\"app\\\" not found",
         ]
         .map(|mark| (mark, 0_usize)),
     );

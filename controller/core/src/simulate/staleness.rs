@@ -31,6 +31,7 @@ fn observe(old: &Cluster, new: &Cluster, parts: [bool; 3], fresh: &BTreeSet<Fres
         },
         pods: truth.pods,
         templates: truth.templates,
+        workload: if lags(Fresh::Workload, parts[0]) { past.workload } else { truth.workload },
         fresh: fresh.clone(),
         refusal: None,
     }
@@ -67,6 +68,8 @@ fn dangerous(decision: &Decision, truth: &Cluster) -> Vec<Write> {
             change.replicas.is_some_and(|replicas| replicas < wanted)
                 && has(&change.at.name, &change.at.resource_version)
         }
+        Write::ScaleWorkload(scale) => matches!(&truth.workload, Some(Workload::There(seen))
+            if seen.resource_version == scale.at.resource_version),
         Write::DeleteReplicaSet(at) => has(&at.name, &at.resource_version),
         Write::EvictPods(_) => true,
         _ => false,
@@ -93,7 +96,7 @@ proptest! {
         let decision = decide(&old, &new, parts)?;
         let writes = dangerous(&decision, &new);
         let pods = new.replica_sets.keys().map(|name| Fresh::Pods(name.clone()));
-        let all = [Fresh::Rollout, Fresh::Services, Fresh::ReplicaSets, Fresh::ActiveEndpoints];
+        let all = [Fresh::Rollout, Fresh::Services, Fresh::ReplicaSets, Fresh::ActiveEndpoints, Fresh::Workload];
         let truth = new.observe(&all.into_iter().chain(pods).collect());
         let decision = Decision { writes, ..decision };
         prop_assert_eq!(guard(&truth, &decision, new.now), Ok(()), "{:?}", decision.writes);

@@ -13,6 +13,7 @@ mod rollback;
 mod rules;
 mod scale;
 mod services;
+mod workload;
 
 use serde_json::json;
 use verdigris_crds::{Rollout, keys};

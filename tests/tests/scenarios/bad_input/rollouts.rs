@@ -214,11 +214,11 @@ pub(super) fn cases() -> Vec<Case> {
             Condition(NOT_HONOURED, &["prePromotionAnalysis"]),
         ),
         (
-            "a template from elsewhere, which is not read yet",
+            "a template from elsewhere, where there is none",
             spec(
                 json!({"template": null, "workloadRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "shop"}}),
             ),
-            Condition(NOT_HONOURED, &["spec.workloadRef"]),
+            Condition("InvalidSpec", &["spec.workloadRef", "\"shop\" not found", "create it"]),
         ),
     ]
 }

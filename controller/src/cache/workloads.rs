@@ -1,0 +1,121 @@
+//! The workloads that Rollouts reference, and of all others of their kinds that they are there.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use verdigris_core::workload::{Workload, WorkloadKind, WorkloadSeen};
+
+use super::{
+    Shown, key_of_item,
+    store::{Store, Versioned},
+    unlink,
+};
+use crate::{items::WorkloadItem, key::Key};
+
+/// Kind, namespace and name of a workload.
+pub type WorkloadKey = (WorkloadKind, Key);
+
+/// Workloads of the kinds that are watched.
+#[derive(Default)]
+pub(super) struct Workloads {
+    kinds: BTreeMap<WorkloadKind, Store<CachedWorkload>>,
+    /// Kinds that cannot be read just now, and why.
+    troubles: BTreeMap<WorkloadKind, String>,
+    /// Workload → the Rollouts that reference it.
+    rollouts: BTreeMap<WorkloadKey, BTreeSet<Key>>,
+}
+
+/// Of a workload that nobody references only the version is kept.
+struct CachedWorkload {
+    resource_version: String,
+    seen: Option<Box<WorkloadSeen>>,
+}
+
+impl Versioned for CachedWorkload {
+    fn resource_version(&self) -> &str {
+        &self.resource_version
+    }
+}
+
+impl Workloads {
+    /// Kinds that some Rollout references.
+    pub fn kinds_referenced(&self) -> BTreeSet<WorkloadKind> {
+        self.rollouts.keys().map(|(kind, _)| *kind).collect()
+    }
+
+    pub fn link(&mut self, workload: WorkloadKey, rollout: &Key) {
+        self.rollouts.entry(workload).or_default().insert(rollout.clone());
+    }
+
+    pub fn unlink(&mut self, workload: &WorkloadKey, rollout: &Key) {
+        unlink(&mut self.rollouts, workload, rollout);
+    }
+
+    /// What is known of it. That it is missing, the cache never says: it may be late, and a live read settles it.
+    pub fn get(&self, (kind, key): &WorkloadKey) -> Option<Workload> {
+        if let Some(why) = self.troubles.get(kind) {
+            return Some(Workload::Unreadable(why.clone()));
+        }
+        let seen = self.kinds.get(kind)?.get(key)?.seen.clone()?;
+        Some(Workload::There(seen))
+    }
+
+    pub fn version(&self, kind: WorkloadKind, key: &Key) -> Option<&str> {
+        self.kinds.get(&kind)?.get(key).map(Versioned::resource_version)
+    }
+
+    /// Takes in what the watch of one kind has shown; answers which Rollouts have to be looked at.
+    pub fn shown(&mut self, kind: WorkloadKind, shown: Shown<WorkloadItem>) -> BTreeSet<Key> {
+        let referenced = &self.rollouts;
+        let store = self.kinds.entry(kind).or_default();
+        let changes = store.shown(shown, key_of_item, |item| {
+            let seen = item.seen_if(|key| referenced.contains_key(&(kind, key)));
+            CachedWorkload { resource_version: seen.0, seen: seen.1 }
+        });
+        let mut concerned = BTreeSet::new();
+        for (key, old) in changes {
+            let new = store.get(&key).map(|cached| &cached.seen);
+            let is_same = old.is_some_and(|old| new.is_some_and(|new| says_the_same(&old.seen, new)));
+            if !is_same {
+                concerned.extend(referenced.get(&(kind, key)).into_iter().flatten().cloned());
+            }
+        }
+        concerned
+    }
+
+    /// A live read has shown a workload that is referenced since a moment ago. If the watch has not shown it yet, it will.
+    pub fn read(&mut self, (kind, key): &WorkloadKey, seen: &WorkloadSeen) {
+        let Some(store) = self.kinds.get_mut(kind) else { return };
+        if store.get(key).is_some_and(|cached| cached.seen.is_none()) {
+            store.replace(
+                key,
+                CachedWorkload {
+                    resource_version: seen.resource_version.clone(),
+                    seen: Some(Box::new(seen.clone())),
+                },
+            );
+        }
+    }
+
+    /// The kind cannot be read; answers which Rollouts have to be looked at.
+    pub fn has_trouble(&mut self, kind: WorkloadKind, why: String) -> BTreeSet<Key> {
+        self.kinds.remove(&kind);
+        self.troubles.insert(kind, why);
+        self.referencing(kind)
+    }
+
+    /// The kind can be read; answers which Rollouts have to be looked at.
+    pub fn works(&mut self, kind: WorkloadKind) -> BTreeSet<Key> {
+        if self.troubles.remove(&kind).is_some() { self.referencing(kind) } else { BTreeSet::new() }
+    }
+
+    fn referencing(&self, kind: WorkloadKind) -> BTreeSet<Key> {
+        let of_kind = self.rollouts.iter().filter(|((it, _), _)| *it == kind);
+        of_kind.flat_map(|(_, rollouts)| rollouts.iter().cloned()).collect()
+    }
+}
+
+/// Whether nothing has changed but the version, as when only the status did.
+fn says_the_same(old: &Option<Box<WorkloadSeen>>, new: &Option<Box<WorkloadSeen>>) -> bool {
+    let (Some(old), Some(new)) = (old, new) else { return old.is_none() && new.is_none() };
+    WorkloadSeen { resource_version: new.resource_version.clone(), ..(**old).clone() } == **new
+}
