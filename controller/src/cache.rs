@@ -3,6 +3,7 @@
 //! A Rollout is kept whole as bytes and decoded when a pass begins; of everything else only what a decision reads is
 //! kept. Measured on 1,000 Rollouts with all their objects, a store of this form takes about 10 MiB.
 
+mod analysis;
 mod store;
 mod workloads;
 
@@ -16,6 +17,7 @@ use verdigris_core::{
     workload::{Reference, Workload, WorkloadKind, WorkloadSeen},
 };
 
+pub use self::analysis::AnalysisCache;
 use self::{
     store::{Store, Versioned},
     workloads::Workloads,
@@ -39,6 +41,8 @@ pub struct Cache {
     services: Store<ServiceSeen>,
     slices: Store<CachedSlice>,
     workloads: Workloads,
+    /// AnalysisRuns and their templates.
+    pub analysis: AnalysisCache,
     /// Service → the Rollouts that name it.
     rollouts_by_service: BTreeMap<Key, BTreeSet<Key>>,
     /// UID of a controlling owner (none: orphans) within a namespace → its ReplicaSets.
@@ -58,6 +62,7 @@ pub struct CachedRollout {
     resource_version: String,
     services: Vec<String>,
     workload: Option<(WorkloadKind, String)>,
+    analysed: bool,
 }
 
 struct CachedReplicaSet {
@@ -146,6 +151,9 @@ impl Cache {
             Kind::Service => self.services.get(&object.key).map(Versioned::resource_version),
             Kind::EndpointSlice => self.slices.get(&object.key).map(Versioned::resource_version),
             Kind::Workload(kind) => self.workloads.version(kind, &object.key),
+            Kind::AnalysisRun => self.analysis.run_version(&object.key),
+            // Never written.
+            Kind::AnalysisTemplate | Kind::ClusterAnalysisTemplate => None,
         }
     }
 
@@ -153,6 +161,8 @@ impl Cache {
     pub fn rollout_shown(&mut self, shown: Shown<RolloutItem>) -> BTreeSet<Key> {
         let changes = self.rollouts.shown(shown, key_of_item, |item| cached_rollout(&item));
         for (key, old) in &changes {
+            let analysed = self.rollouts.get(key).is_some_and(|new| new.analysed);
+            self.analysis.rollout_shown(key, analysed);
             for service in old.iter().flat_map(|old| &old.services) {
                 unlink(&mut self.rollouts_by_service, &Key::new(&key.namespace, service), key);
             }
@@ -335,6 +345,11 @@ fn services_named(object: &serde_json::Value) -> Vec<String> {
     names.filter(|name| !name.is_empty()).map(str::to_owned).collect()
 }
 
+fn asks_for_analysis(object: &serde_json::Value) -> bool {
+    let strategy = &object["spec"]["strategy"]["blueGreen"];
+    ["prePromotionAnalysis", "postPromotionAnalysis"].into_iter().any(|field| !strategy[field].is_null())
+}
+
 fn cached_rollout(item: &RolloutItem) -> CachedRollout {
     CachedRollout {
         bytes: item.to_bytes(),
@@ -345,6 +360,7 @@ fn cached_rollout(item: &RolloutItem) -> CachedRollout {
         workload: Reference::parse(&item.object()["spec"]["workloadRef"])
             .ok()
             .map(|reference| (reference.kind, reference.name.to_owned())),
+        analysed: asks_for_analysis(item.object()),
     }
 }
 

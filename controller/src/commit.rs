@@ -11,7 +11,10 @@ use kube::Resource;
 use serde_json::{Map, Value, json};
 use tracing::info;
 use verdigris_core::{
-    decision::{Decision, NewReplicaSet, PointService, Precondition, ReplicaSetChange, ScaleWorkload, Write},
+    decision::{
+        Decision, NewAnalysisRun, NewReplicaSet, PointService, Precondition, ReplicaSetChange, ScaleWorkload,
+        Write,
+    },
     observed::Observed,
     workload::WorkloadKind,
 };
@@ -20,7 +23,7 @@ use verdigris_crds::{Rollout, RolloutStatus, keys};
 use crate::{
     barrier::Until,
     counters::{Count, Counters},
-    items::{ROLLOUT_API_VERSION, ROLLOUT_KIND},
+    items::{AnalysisRunItem, ROLLOUT_API_VERSION, ROLLOUT_KIND},
     key::{Key, Kind, ObjectId},
     patch::difference,
     server::{CallError, Server, Style, Verdict, Written},
@@ -95,7 +98,7 @@ impl<'a> Commit<'a> {
                 &counters.update_replica_set
             }
             Write::DeleteReplicaSet(at) => {
-                self.delete_replica_set(at, &what).await?;
+                self.delete::<ReplicaSet>(Kind::ReplicaSet, at, &what).await?;
                 &counters.delete_replica_set
             }
             Write::AdoptReplicaSet(at) => {
@@ -129,6 +132,19 @@ impl<'a> Commit<'a> {
                 &counters.rollout
             }
             Write::EvictPods(evictions) => return self.evict(evictions, why).await,
+            Write::CreateAnalysisRun(new) => {
+                self.create_analysis_run(new).await?;
+                &counters.create_analysis_run
+            }
+            Write::TerminateAnalysisRun(at) => {
+                let body = json!({"spec": {"terminate": true}});
+                self.patch::<AnalysisRunItem>(Kind::AnalysisRun, at, &what, Style::Merge, body).await?;
+                &counters.end_analysis_run
+            }
+            Write::DeleteAnalysisRun(at) => {
+                self.delete::<AnalysisRunItem>(Kind::AnalysisRun, at, &what).await?;
+                &counters.delete_analysis_run
+            }
         };
         count.add_one();
         info!(rollout = %self.rollout, revision = self.revision, change = what, why, "written");
@@ -177,10 +193,29 @@ impl<'a> Commit<'a> {
         self.note(object, "0", answer)
     }
 
-    async fn delete_replica_set(&mut self, at: &Precondition, what: &str) -> Result<(), CallError> {
-        let object = self.object(Kind::ReplicaSet, &at.name);
+    async fn create_analysis_run(&mut self, new: &NewAnalysisRun) -> Result<(), CallError> {
+        let what = format!("create AnalysisRun {}", new.name);
+        let body = json!({
+            "apiVersion": ROLLOUT_API_VERSION,
+            "kind": "AnalysisRun",
+            "metadata": {"name": new.name, "namespace": self.rollout.namespace, "labels": new.labels,
+                "annotations": new.annotations, "ownerReferences": [self.owner_reference()]},
+            "spec": new.spec,
+        });
+        let namespace = &self.rollout.namespace;
+        let answer = self.server.create::<AnalysisRunItem, Written>(what, namespace, false, &body).await;
+        self.note(self.object(Kind::AnalysisRun, &new.name), "0", answer)
+    }
+
+    async fn delete<K: Resource<DynamicType = ()>>(
+        &mut self,
+        kind: Kind,
+        at: &Precondition,
+        what: &str,
+    ) -> Result<(), CallError> {
+        let object = self.object(kind, &at.name);
         let at = Precondition { resource_version: self.version(&object, at), ..at.clone() };
-        let answer = self.server.delete::<ReplicaSet>(what.to_owned(), &self.rollout.namespace, &at).await;
+        let answer = self.server.delete::<K>(what.to_owned(), &self.rollout.namespace, &at).await;
         match answer {
             Ok(()) => {
                 self.waits.push((object, Until::Gone));
@@ -338,6 +373,9 @@ pub fn describe(write: &Write) -> String {
             format!("annotate Rollout: {}", names.join(", "))
         }
         Write::ScaleWorkload(scale) => format!("scale Deployment {} to {}", scale.at.name, scale.replicas),
+        Write::CreateAnalysisRun(new) => format!("create AnalysisRun {}", new.name),
+        Write::TerminateAnalysisRun(at) => format!("end AnalysisRun {}", at.name),
+        Write::DeleteAnalysisRun(at) => format!("delete AnalysisRun {}", at.name),
         Write::DefaultReplicas => "set spec.replicas of Rollout to its default 1".to_owned(),
         Write::EvictPods(evictions) => {
             let names: Vec<_> = evictions.pods.iter().map(|pod| pod.name.as_str()).collect();

@@ -24,7 +24,7 @@ use crate::{
     cache::Cache,
     counters::Counters,
     gather::gather,
-    items::{ReplicaSetItem, RolloutItem, ServiceItem, WorkloadItem},
+    items::{AnalysisRunItem, ReplicaSetItem, RolloutItem, ServiceItem, WorkloadItem},
     key::{Key, Kind, ObjectId},
     observe::Observer,
     options::Options,
@@ -84,6 +84,7 @@ enum ReadLive {
     ReplicaSet(ReplicaSetItem),
     Service(ServiceItem),
     Workload(WorkloadKind, WorkloadItem),
+    AnalysisRun(AnalysisRunItem),
 }
 
 impl Controller {
@@ -104,11 +105,16 @@ impl Controller {
             counters: Arc::new(Counters::default()),
             observe: options.observe,
         };
+        let mut cache = Cache::default();
+        if options.namespace.is_some() {
+            let why = "a controller for one namespace cannot read ClusterAnalysisTemplates".to_owned();
+            cache.analysis.has_trouble(Kind::ClusterAnalysisTemplate, why, true);
+        }
         Self {
             ports,
             options,
             means,
-            cache: Cache::default(),
+            cache,
             queue: Queue::default(),
             barrier: Barrier::default(),
             waiting: BTreeSet::new(),
@@ -176,7 +182,10 @@ impl Controller {
 
     fn may_start(&self) -> bool {
         let endpoints = self.cache.slices_listed() || self.troubles.contains_key(&Kind::EndpointSlice);
-        self.cache.complete() && endpoints && self.passes_underway < self.options.passes_max
+        self.cache.complete()
+            && endpoints
+            && self.cache.analysis.settled()
+            && self.passes_underway < self.options.passes_max
     }
 
     fn start_passes(&mut self) {
@@ -311,7 +320,8 @@ async fn read_live(server: &Server, object: &ObjectId) -> Result<Option<ReadLive
         Kind::Rollout => server.get(namespace, name).await?.map(ReadLive::Rollout),
         Kind::ReplicaSet => server.get(namespace, name).await?.map(ReadLive::ReplicaSet),
         Kind::Service => server.get(namespace, name).await?.map(ReadLive::Service),
-        Kind::EndpointSlice => None,
+        Kind::AnalysisRun => server.get(namespace, name).await?.map(ReadLive::AnalysisRun),
+        Kind::EndpointSlice | Kind::AnalysisTemplate | Kind::ClusterAnalysisTemplate => None,
         Kind::Workload(kind) => {
             let read = server.workload(kind, namespace, name).await?;
             read.map(|item| ReadLive::Workload(kind, item))

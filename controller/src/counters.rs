@@ -50,6 +50,12 @@ pub struct WriteCounts {
     pub point_service: Count,
     /// Referenced Deployments scaled down.
     pub scale_workload: Count,
+    /// AnalysisRuns created.
+    pub create_analysis_run: Count,
+    /// AnalysisRuns ended before their time.
+    pub end_analysis_run: Count,
+    /// AnalysisRuns deleted.
+    pub delete_analysis_run: Count,
     /// Changes of a Rollout's annotations or of its default replicas.
     pub rollout: Count,
     /// Pods that were evicted.
@@ -87,6 +93,9 @@ impl WriteCounts {
             &self.delete_replica_set,
             &self.own_replica_set,
             &self.point_service,
+            &self.create_analysis_run,
+            &self.end_analysis_run,
+            &self.delete_analysis_run,
             &self.rollout,
             &self.status,
         ]

@@ -31,6 +31,8 @@ pub fn gather(cache: &Cache, rollout: Rollout, refusal: Option<Refusal>) -> Obse
         .collect();
     let active_endpoints =
         active_service(&rollout).and_then(|name| cache.endpoints(&Key::new(&namespace, name)));
+    let own = Key::new(&namespace, rollout.metadata.name.as_deref().unwrap_or_default());
+    let analysis = cache.analysis.seen(&own, blue_green(&rollout), rollout.status.as_ref());
     Observed {
         rollout,
         replica_sets,
@@ -39,6 +41,7 @@ pub fn gather(cache: &Cache, rollout: Rollout, refusal: Option<Refusal>) -> Obse
         pods: BTreeMap::new(),
         templates: None,
         workload,
+        analysis,
         fresh: BTreeSet::new(),
         refusal,
     }
@@ -66,6 +69,7 @@ pub fn active_service(rollout: &Rollout) -> Option<&str> {
     blue_green(rollout).map(|strategy| strategy.active_service.as_str())
 }
 
-fn blue_green(rollout: &Rollout) -> Option<&BlueGreenStrategy> {
+/// The strategy, if it is this one.
+pub fn blue_green(rollout: &Rollout) -> Option<&BlueGreenStrategy> {
     rollout.spec.strategy.as_ref()?.blue_green.as_ref()
 }

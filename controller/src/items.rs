@@ -4,6 +4,7 @@
 //! everything else, pod templates and managedFields among it, without ever building it in memory. A Rollout is kept
 //! as JSON: its schema may be anybody's, and one that does not fit our types must not stop the others.
 
+mod analysis;
 mod built_in;
 mod rollout;
 mod workload;
@@ -13,6 +14,7 @@ use std::collections::BTreeMap;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference, Time};
 use serde::{Deserialize, Deserializer};
 
+pub use analysis::{AnalysisRunItem, AnalysisTemplateItem, ClusterAnalysisTemplateItem};
 pub use built_in::{PodItem, ReplicaSetItem, ServiceItem, SliceItem, TemplateItem};
 pub use rollout::{RolloutItem, Undecodable};
 pub use workload::WorkloadItem;

@@ -26,6 +26,12 @@ pub enum Kind {
     EndpointSlice,
     /// What `spec.workloadRef` can name.
     Workload(WorkloadKind),
+    /// `argoproj.io/v1alpha1` AnalysisRun.
+    AnalysisRun,
+    /// `argoproj.io/v1alpha1` AnalysisTemplate.
+    AnalysisTemplate,
+    /// `argoproj.io/v1alpha1` ClusterAnalysisTemplate.
+    ClusterAnalysisTemplate,
 }
 
 /// One object.

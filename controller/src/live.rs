@@ -9,15 +9,22 @@ use futures::{
 use kube::{Resource, ResourceExt};
 use serde_json::{Value, json};
 use verdigris_core::{
-    observed::{EndpointSeen, Fresh, Observed, PodSeen, ReplicaSetSeen, ServiceSeen, TemplatesSeen},
+    analysis,
+    observed::{
+        EndpointSeen, Fresh, Observed, PodSeen, ReplicaSetSeen, ServiceSeen, TemplatesSeen,
+        analysis::{AnalysisRunSeen, AnalysisSeen},
+    },
     selector,
     workload::{Reference, Workload},
 };
 use verdigris_crds::{Rollout, Selector, keys};
 
 use crate::{
-    gather::{active_service, adoptable, service_names},
-    items::{PodItem, ReplicaSetItem, RolloutItem, ServiceItem, SliceItem, TemplateItem, controller_of},
+    gather::{active_service, adoptable, blue_green, service_names},
+    items::{
+        AnalysisRunItem, PodItem, ReplicaSetItem, RolloutItem, ServiceItem, SliceItem, TemplateItem,
+        controller_of,
+    },
     server::{CallError, Server, Verdict},
 };
 
@@ -26,7 +33,8 @@ use crate::{
 pub enum Outcome {
     /// What was asked for is in.
     Read,
-    /// The Rollout is gone, is another one of the same name, or can no longer be decoded: nothing is to be decided.
+    /// The Rollout is gone, is another one of the same name, can no longer be decoded, or names templates that were not
+    /// gathered for it: nothing is to be decided before the watch shows it.
     NoRollout,
 }
 
@@ -36,6 +44,7 @@ enum Answer {
     ActiveEndpoints(Option<Vec<EndpointSeen>>),
     Pods(String, Vec<PodSeen>),
     Templates(TemplatesSeen),
+    AnalysisRun(String, Option<AnalysisRunSeen>),
 }
 
 /// Reads what is asked for into `observed`.
@@ -50,6 +59,9 @@ pub async fn read(
         let Some(rollout) = rollout(server, &observed.rollout).await? else {
             return Ok(Outcome::NoRollout);
         };
+        if names_more_templates(&rollout, &observed.analysis) {
+            return Ok(Outcome::NoRollout);
+        }
         if rollout.spec.workload_ref != observed.rollout.spec.workload_ref {
             // What was seen is another one's; the decision will ask.
             observed.workload = None;
@@ -73,6 +85,7 @@ pub async fn read(
             Fresh::ActiveEndpoints => endpoints(server, namespace, &seen.rollout).boxed(),
             Fresh::Pods(name) => pods(server, namespace, name, seen.replica_sets.get(name)).boxed(),
             Fresh::Templates => templates(server, namespace, seen).boxed(),
+            Fresh::AnalysisRun(name) => analysis_run(server, namespace, name).boxed(),
         });
     }
     if unseen && !asked.contains(&Fresh::Services) {
@@ -86,10 +99,24 @@ pub async fn read(
             Answer::ActiveEndpoints(endpoints) => observed.active_endpoints = endpoints,
             Answer::Pods(replica_set, pods) => _ = observed.pods.insert(replica_set, pods),
             Answer::Templates(templates) => observed.templates = Some(templates),
+            Answer::AnalysisRun(name, Some(run)) => _ = observed.analysis.runs.insert(name, run),
+            Answer::AnalysisRun(name, None) => _ = observed.analysis.runs.remove(&name),
         }
     }
     observed.fresh.extend(asked.iter().cloned());
     Ok(Outcome::Read)
+}
+
+/// A Rollout that was just read may name analysis templates that the one from the cache did not.
+fn names_more_templates(rollout: &Rollout, seen: &AnalysisSeen) -> bool {
+    seen.unreadable.is_none()
+        && blue_green(rollout)
+            .is_some_and(|strategy| analysis::named(strategy).any(|name| !seen.templates.contains_key(&name)))
+}
+
+async fn analysis_run(server: &Server, namespace: &str, name: &str) -> Result<Answer, CallError> {
+    let run = server.get::<AnalysisRunItem>(namespace, name).await?;
+    Ok(Answer::AnalysisRun(name.to_owned(), run.map(AnalysisRunItem::seen)))
 }
 
 async fn rollout(server: &Server, cached: &Rollout) -> Result<Option<Rollout>, CallError> {

@@ -1,4 +1,4 @@
-//! The four watches, and those of workloads that are referenced, as one stream of what they show.
+//! The watches, those of workloads that are referenced among them, as one stream of what they show.
 //!
 //! `kube::runtime::watcher` lists and watches; the waits after its failures are ours, because its own start from the
 //! beginning with each attempt to list. They double from half a second to half a minute, each with up to a quarter more
@@ -12,7 +12,7 @@ use futures::{
 };
 use kube::{
     Api, Resource,
-    core::NamespaceResourceScope,
+    core::{ClusterResourceScope, NamespaceResourceScope},
     runtime::watcher::{self, Event},
 };
 use serde::de::DeserializeOwned;
@@ -21,7 +21,10 @@ use verdigris_crds::keys;
 
 use crate::{
     cache::Shown,
-    items::{ReplicaSetItem, RolloutItem, ServiceItem, SliceItem, WorkloadItem},
+    items::{
+        AnalysisRunItem, AnalysisTemplateItem, ClusterAnalysisTemplateItem, ReplicaSetItem, RolloutItem,
+        ServiceItem, SliceItem, WorkloadItem,
+    },
     key::Kind,
     options::Options,
     ports::Ports,
@@ -47,6 +50,12 @@ pub enum Change {
     Slice(Shown<SliceItem>),
     /// Of workloads.
     Workload(WorkloadKind, Shown<WorkloadItem>),
+    /// Of AnalysisRuns.
+    AnalysisRun(Shown<AnalysisRunItem>),
+    /// Of AnalysisTemplates.
+    AnalysisTemplate(Shown<AnalysisTemplateItem>),
+    /// Of ClusterAnalysisTemplates.
+    ClusterAnalysisTemplate(Shown<ClusterAnalysisTemplateItem>),
     /// It cannot be watched just now; it is tried again.
     Trouble(Kind, Trouble),
 }
@@ -68,12 +77,20 @@ pub type Watches = SelectAll<BoxStream<'static, Change>>;
 /// Begins to watch.
 pub fn watch_all(ports: &mut Ports, options: &Options) -> Watches {
     let mut begin = Begin { ports, namespace: options.namespace.as_deref() };
-    stream::select_all([
+    let mut watches = vec![
         begin.watch(Kind::Rollout, Some(&instance_selector(options)), Change::Rollout),
         begin.watch(Kind::ReplicaSet, Some(keys::POD_TEMPLATE_HASH), Change::ReplicaSet),
         begin.watch(Kind::Service, None, Change::Service),
         begin.watch(Kind::EndpointSlice, None, Change::Slice),
-    ])
+        begin.watch(Kind::AnalysisRun, None, Change::AnalysisRun),
+        begin.watch(Kind::AnalysisTemplate, None, Change::AnalysisTemplate),
+    ];
+    if options.namespace.is_none() {
+        // Who works in one namespace has no rights in the cluster.
+        watches
+            .push(begin.watch_cluster_wide(Kind::ClusterAnalysisTemplate, Change::ClusterAnalysisTemplate));
+    }
+    stream::select_all(watches)
 }
 
 /// Begins to watch workloads of one kind.
@@ -128,6 +145,36 @@ impl Begin<'_> {
             Some(namespace) => Api::<K>::namespaced(self.ports.client.clone(), namespace),
             None => Api::<K>::all(self.ports.client.clone()),
         };
+        self.follow(api, kind, labels, wrap)
+    }
+
+    fn watch_cluster_wide<K>(
+        &mut self,
+        kind: Kind,
+        wrap: fn(Shown<K>) -> Change,
+    ) -> BoxStream<'static, Change>
+    where
+        K: Resource<DynamicType = (), Scope = ClusterResourceScope>
+            + Clone
+            + DeserializeOwned
+            + std::fmt::Debug
+            + Send
+            + 'static,
+    {
+        let api = Api::<K>::all(self.ports.client.clone());
+        self.follow(api, kind, None, wrap)
+    }
+
+    fn follow<K>(
+        &mut self,
+        api: Api<K>,
+        kind: Kind,
+        labels: Option<&str>,
+        wrap: fn(Shown<K>) -> Change,
+    ) -> BoxStream<'static, Change>
+    where
+        K: Resource<DynamicType = ()> + Clone + DeserializeOwned + std::fmt::Debug + Send + 'static,
+    {
         let mut config = watcher::Config::default().page_size(PAGE_SIZE);
         config.label_selector = labels.map(str::to_owned);
         follow(api, config, self.ports, kind, wrap)

@@ -18,6 +18,8 @@ pub const WORKLOAD_GENERATION: &str = "rollout.argoproj.io/workload-generation";
 pub const MANAGED_BY: &str = "argo-rollouts.argoproj.io/managed-by-rollouts";
 /// Label on Rollouts: the controller instance that is responsible.
 pub const INSTANCE_ID: &str = "argo-rollouts.argoproj.io/controller-instance-id";
+/// Label on AnalysisRuns that a Rollout owns: `PrePromotion`, `PostPromotion`, and for canary `Step` or `Background`.
+pub const ROLLOUT_TYPE: &str = "rollout-type";
 /// Annotation of notifications state; never copied to ReplicaSets.
 pub const NOTIFIED: &str = "notified.notifications.argoproj.io";
 /// Annotation of client-side apply; never copied to ReplicaSets.
@@ -38,6 +40,9 @@ pub const ONCE_STABLE: &str = "verdigris.dev/once-stable";
 /// Annotation on Rollouts: when the preview Service is pointed at a new version. `whenReady` waits for its pods; without
 /// it, at once.
 pub const PREVIEW_SWITCH: &str = "verdigris.dev/preview-switch";
+/// Annotation on AnalysisRuns: SHA-256 (lower-case hex) of the canonical JSON of the spec that was asked for. By it a run
+/// is known again whose creation was never recorded.
+pub const ANALYSIS_SHA256: &str = "verdigris.dev/analysis-sha256";
 
 /// Condition of ours: fields of the spec that this version does not honour yet.
 pub const NOT_HONOURED: &str = "verdigris.dev/NotHonoured";
@@ -58,3 +63,6 @@ pub const AWAITED: &str = "verdigris.dev/Awaited";
 pub const RESTART: &str = "verdigris.dev/Restart";
 /// Condition of ours: the API server refuses a write, for a reason that trying again does not mend at once.
 pub const WRITE_REFUSED: &str = "verdigris.dev/WriteRefused";
+/// Condition of ours: why an analysis does not get on: nobody measures its run, it cannot be made, or AnalysisRuns cannot
+/// be read at all.
+pub const ANALYSIS_STALLED: &str = "verdigris.dev/AnalysisStalled";

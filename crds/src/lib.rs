@@ -12,7 +12,9 @@ pub mod status;
 
 pub use blue_green::{BlueGreenStrategy, IntOrPercent};
 pub use rollout::{RollbackWindow, Rollout, RolloutSpec, RolloutStrategy, Selector, SelectorExpression};
-pub use status::{BlueGreenStatus, Condition, PauseCondition, RolloutDuration, RolloutStatus};
+pub use status::{
+    AnalysisRunStatus, BlueGreenStatus, Condition, PauseCondition, RolloutDuration, RolloutStatus,
+};
 
 /// Fields that a struct does not type, kept as they came.
 pub type Other = std::collections::BTreeMap<String, serde_json::Value>;

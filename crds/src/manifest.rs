@@ -1,12 +1,15 @@
-//! The CustomResourceDefinition of `Rollout`, made from the types.
+//! The CustomResourceDefinitions: that of `Rollout`, made from the types, and those of analyses, whose schemas are written
+//! down in [`analysis`].
 //!
 //! Types, defaults and descriptions come from the structs and their doc comments. On top of that go the rules that a
 //! type cannot say ([`rules`]), a schema for the parts that we keep as raw JSON ([`raw`]), and, last, every object
 //! is opened: what we do not know is kept by the API server, not pruned.
 
+mod analysis;
 mod raw;
 mod rules;
 
+pub use analysis::{analysis_run, analysis_template, cluster_analysis_template};
 use kube::CustomResourceExt;
 use serde_json::{Map, Value, json};
 
@@ -14,6 +17,13 @@ use crate::Rollout;
 
 /// The committed manifest, as `kubectl apply -f` takes it.
 pub const ROLLOUT_YAML: &str = include_str!("../yaml/rollouts.argoproj.io.yaml");
+
+/// The same of AnalysisRuns and their templates: a cluster without analyses does not need them.
+pub const ANALYSIS_YAMLS: [&str; 3] = [
+    include_str!("../yaml/analysisruns.argoproj.io.yaml"),
+    include_str!("../yaml/analysistemplates.argoproj.io.yaml"),
+    include_str!("../yaml/clusteranalysistemplates.argoproj.io.yaml"),
+];
 
 /// The CustomResourceDefinition of `rollouts.argoproj.io`, as JSON.
 pub fn rollout() -> Value {
@@ -32,9 +42,23 @@ pub fn rollout() -> Value {
 
 /// The same as YAML, under a header that says where it comes from.
 pub fn rollout_yaml() -> String {
+    manifest(&rollout())
+}
+
+/// All committed manifests, in the order of [`ROLLOUT_YAML`] and [`ANALYSIS_YAMLS`], by their file's name.
+pub fn manifests() -> Vec<(String, String)> {
+    let definitions = [rollout(), analysis_run(), analysis_template(), cluster_analysis_template()];
+    let named = definitions.iter().map(|definition| {
+        let name = definition["metadata"]["name"].as_str().unwrap_or_default();
+        (format!("{name}.yaml"), manifest(definition))
+    });
+    named.collect()
+}
+
+fn manifest(definition: &Value) -> String {
     let header =
         "# Made from the types in crds/src. Do not edit: `cargo run -p verdigris-crds --example generate`.\n";
-    format!("{header}{}", yaml(&rollout()))
+    format!("{header}{}", yaml(definition))
 }
 
 /// Plain block YAML. The output of a general writer changes with its version, and this file is compared byte by byte.

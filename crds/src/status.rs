@@ -132,7 +132,30 @@ pub struct BlueGreenStatus {
     /// Latch of `previewReplicaCount`: the new version may grow to full size.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scale_up_preview_check_point: Option<bool>,
-    /// Fields that this version of Verdigris does not know (analysis run statuses among them).
+    /// The AnalysisRun before promotion.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pre_promotion_analysis_run_status: Option<AnalysisRunStatus>,
+    /// The AnalysisRun after promotion.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub post_promotion_analysis_run_status: Option<AnalysisRunStatus>,
+    /// Fields that this version of Verdigris does not know.
+    #[serde(flatten)]
+    #[schemars(skip)]
+    pub other: Other,
+}
+
+/// An AnalysisRun that the Rollout waits for or has waited for, as it was last seen.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct AnalysisRunStatus {
+    /// Its name.
+    pub name: String,
+    /// Its phase; empty until somebody measures it.
+    pub status: String,
+    /// Why it is in that phase.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+    /// Fields that this version of Verdigris does not know.
     #[serde(flatten)]
     #[schemars(skip)]
     pub other: Other,

@@ -141,11 +141,13 @@ fn status() -> BoxedStrategy<Value> {
             ("lastTransitionTime", time()),
         ],
     );
+    let run = || with(object(vec![("message", text())]), vec![("name", text()), ("status", text())]);
     let blue_green = object(vec![
         ("activeSelector", text()),
         ("previewSelector", text()),
         ("scaleUpPreviewCheckPoint", yes_no()),
-        ("prePromotionAnalysisRunStatus", raw()),
+        ("prePromotionAnalysisRunStatus", run()),
+        ("postPromotionAnalysisRunStatus", run()),
     ]);
     let duration = object(vec![
         ("rolloutStartedAt", time()),

@@ -71,6 +71,9 @@ impl World {
         let clock = TokioClock::starting_at(now);
         let server = ApiServer::new(Arc::new(move || clock.now()), seed);
         server.apply_crd(crd).expect("the CRD is served");
+        for yaml in verdigris_crds::manifest::ANALYSIS_YAMLS {
+            server.apply_crd(yaml).expect("the CRDs of analyses are served");
+        }
         Self { server, clock, seed, cluster: None, controller: None }
     }
 

@@ -10,6 +10,7 @@
 //! | whether going back to a version needs a gate | [`rollback`] |
 //! | how large each ReplicaSet is to be, and its annotations | [`scale`] |
 //! | when the Deployment goes that the template comes from | [`workload`] |
+//! | what analyses say, and which runs they need | [`analysis`] |
 //! | which old ReplicaSets are of no use any more | [`history`] |
 //! | which pods are to be restarted now | [`restart`] |
 //! | what all of this means for the status | [`crate::status`] |
@@ -17,6 +18,7 @@
 //! Order of the writes: create and grow, then point Services, then shrink, then delete, and pods last. Every prefix is
 //! safe: traffic never goes where there are no pods, and pods never go while traffic may come.
 
+pub(crate) mod analysis;
 pub(crate) mod drain;
 pub(crate) mod history;
 pub(crate) mod plan;
@@ -47,6 +49,7 @@ pub(crate) fn decide(pass: &Pass<'_>) -> Result<Decision, BTreeSet<Fresh>> {
     scale::all(pass, &steering, &services, &promoted, &traffic, &mut draft);
     workload::relieve(pass, &promoted, &mut draft);
     history::prune(pass, &promoted, &mut draft);
+    analysis::act(pass, &steering, &promoted, &mut draft);
     restart::evict(pass, &mut draft);
 
     let missing = draft.needs.difference(&pass.observed.fresh).next().is_some();

@@ -44,11 +44,16 @@ pub fn decide(observed: &Observed, now: Timestamp) -> Outcome {
 }
 
 /// What the API server refused a moment ago it would refuse again, and with it all that comes after: it is told
-/// instead, and tried when the shell holds that it is time. A refused ReplicaSet is dealt with where it is created.
+/// instead, and tried when the shell holds that it is time. A refused ReplicaSet or AnalysisRun is dealt with where it is
+/// created.
 fn told_of_refusal(observed: &Observed, decision: Decision, now: Timestamp) -> Decision {
     let create = format!("create ReplicaSet {}-", observed.name());
-    let refusal = observed.refusal.as_ref().filter(|refusal| !refusal.what.starts_with(&create));
-    let refusal = refusal.filter(|refusal| !blue_green::workload::is_of_workload(refusal));
+    let is_dealt_with = |refusal: &&Refusal| {
+        refusal.what.starts_with(&create)
+            || refusal.what.starts_with("create AnalysisRun ")
+            || blue_green::workload::is_of_workload(refusal)
+    };
+    let refusal = observed.refusal.as_ref().filter(|refusal| !is_dealt_with(refusal));
     let Some(refusal) = refusal.filter(|_| !decision.writes.is_empty()) else { return decision };
     let mut status = observed.rollout.status.clone().unwrap_or_default();
     let mut conditions = Conditions::of(&status);

@@ -54,6 +54,12 @@ pub enum Write {
     ScaleWorkload(ScaleWorkload),
     /// Writes the default `spec.replicas: 1` into the Rollout, for autoscalers that read it.
     DefaultReplicas,
+    /// Creates an AnalysisRun of this Rollout.
+    CreateAnalysisRun(Box<NewAnalysisRun>),
+    /// Ends an AnalysisRun before its time: `spec.terminate`.
+    TerminateAnalysisRun(Precondition),
+    /// Deletes an AnalysisRun that history no longer needs.
+    DeleteAnalysisRun(Precondition),
     /// Asks pods to leave, through their eviction subresource, so that PodDisruptionBudgets hold.
     EvictPods(Evictions),
 }
@@ -106,6 +112,19 @@ pub struct NewReplicaSet {
     pub selector: Value,
     /// `spec.template`, raw, with the hash label.
     pub template: Value,
+}
+
+/// An AnalysisRun to create. Commit adds namespace and owner reference, which are the same for all.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NewAnalysisRun {
+    /// `metadata.name`, a function of Rollout, hash, revision and moment, and of how many such names are taken.
+    pub name: String,
+    /// `metadata.labels`.
+    pub labels: BTreeMap<String, String>,
+    /// `metadata.annotations`.
+    pub annotations: BTreeMap<String, String>,
+    /// `spec`.
+    pub spec: Value,
 }
 
 /// What to change of a ReplicaSet.

@@ -12,6 +12,7 @@
 //! | R5 | never two ReplicaSets for one template |
 //! | R6 | writes go only to objects that we own, or that this Rollout names |
 //! | R7 | the referenced Deployment never gains pods, and loses none that are needed to serve |
+//! | R8 | where an analysis before promotion is asked for, nothing is promoted without a successful run for that hash and revision; where one after it is asked for, the old version stays stable, with its pods, until such a run has succeeded; except by the initial deploy, a full promotion, or back to a formerly stable version that is warm |
 //!
 //! Dangerous writes are refused too if what they depend on was not read live.
 
@@ -19,6 +20,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use jiff::Timestamp;
+use serde_json::Value;
 use verdigris_crds::{Condition, RolloutStatus, keys};
 
 use crate::approval::Approval;
@@ -52,6 +54,8 @@ pub enum Rule {
     R6,
     /// The referenced Deployment.
     R7,
+    /// Analyses.
+    R8,
     /// Dangerous writes need live reads.
     Fresh,
 }
@@ -68,7 +72,8 @@ impl fmt::Display for Rule {
 /// The first rule that a write would break.
 pub fn guard(observed: &Observed, decision: &Decision, now: Timestamp) -> Result<(), Refused> {
     let mut world = World::of(observed, decision, now);
-    decision.writes.iter().try_for_each(|write| world.take(write))
+    decision.writes.iter().try_for_each(|write| world.take(write))?;
+    world.may_become_stable()
 }
 
 /// What the writes so far have made of what was seen.
@@ -127,6 +132,18 @@ impl<'a> World<'a> {
             Write::ScaleWorkload(scale) => self.scale_workload(scale),
             Write::AnnotateRollout(_) | Write::DefaultReplicas => Ok(()),
             Write::EvictPods(evictions) => self.evict(evictions),
+            Write::CreateAnalysisRun(new) => {
+                let hash = new.labels.get(keys::POD_TEMPLATE_HASH);
+                let is_current = hash.is_some() && hash == self.decision.status.current_pod_hash.as_ref();
+                ensure(is_current, Rule::R6, || {
+                    format!("create {}: it is not about the current version", new.name)
+                })
+            }
+            Write::TerminateAnalysisRun(at) => self.own_run(at, "end"),
+            Write::DeleteAnalysisRun(at) => {
+                self.needs(&[Fresh::Rollout, Fresh::ReplicaSets], &format!("delete {}", at.name))?;
+                self.own_run(at, "delete")
+            }
         }
     }
 
@@ -234,25 +251,76 @@ impl<'a> World<'a> {
         let blue_green = spec.strategy.as_ref().and_then(|strategy| strategy.blue_green.as_ref());
         let is_manual = blue_green.is_some_and(|strategy| strategy.auto_promotion_enabled == Some(false));
         let known = self.recorded() == Some(hash) || self.seen.stable_rs.as_deref() == Some(hash);
-        if !is_manual || known {
+        if known {
             return Ok(());
         }
+        if let Some(Value::Object(_)) = blue_green.and_then(|it| it.pre_promotion_analysis.as_ref()) {
+            let excused = self.is_excused(hash) || self.is_analysed(hash, "PrePromotion");
+            ensure(excused, Rule::R8, || format!("{what}: no analysis of it at its revision has succeeded"))?;
+        }
+        let is_meant = self.seen.current_pod_hash.as_deref() == Some(hash);
+        let blue_green = self.seen.blue_green.as_ref();
+        let run = blue_green.and_then(|seen| seen.pre_promotion_analysis_run_status.as_ref());
+        let cleared = is_meant
+            && run.is_none_or(|run| run.status != "Inconclusive")
+            && self.seen.controller_pause == Some(true)
+            && self.seen.pause_conditions.as_ref().is_none_or(Vec::is_empty);
+        ensure(!is_manual || cleared || self.is_excused(hash) || self.is_approved(hash), Rule::R3, || {
+            format!("{what}: nobody approved that version at its revision")
+        })
+    }
+
+    /// Whether no gate holds: nothing was ever active, a full promotion was asked for, or it is warm and was promoted
+    /// before.
+    fn is_excused(&self, hash: &str) -> bool {
         let live = self.observed.service(&self.active_service).and_then(|service| service.hash());
         let initial = self.recorded().is_none()
             && live.is_none_or(|live| self.observed.owned_with_hash(live).is_none());
         let is_meant = self.seen.current_pod_hash.as_deref() == Some(hash);
         let full = is_meant && self.seen.promote_full == Some(true);
-        let cleared = is_meant
-            && self.seen.controller_pause == Some(true)
-            && self.seen.pause_conditions.as_ref().is_none_or(Vec::is_empty);
         let warm = self.observed.owned_with_hash(hash).is_some_and(|seen| {
             seen.replicas_wanted > 0
                 && (seen.formerly_stable() || names_as_left(&self.seen, hash, "Switching"))
         });
-        let known = warm || self.is_within_window(hash);
-        ensure(initial || full || cleared || known || self.is_approved(hash), Rule::R3, || {
-            format!("{what}: nobody approved that version at its revision")
+        initial || full || warm || self.is_within_window(hash)
+    }
+
+    /// Whether an analysis of this version at its revision has succeeded, by a live read.
+    fn is_analysed(&self, hash: &str, moment: &str) -> bool {
+        let revision = self.with_hash(hash).map_or(0, ReplicaSetSeen::revision).to_string();
+        self.observed.analysis.runs.values().any(|run| {
+            run.controller_uid.as_deref() == Some(self.observed.uid())
+                && run.hash() == Some(hash)
+                && run.revision.as_ref() == Some(&revision)
+                && run.labels.get(keys::ROLLOUT_TYPE).map(String::as_str) == Some(moment)
+                && run.phase == "Successful"
+                && self.observed.fresh.contains(&Fresh::AnalysisRun(run.name.clone()))
         })
+    }
+
+    /// R8: what the status is to call stable from now on.
+    fn may_become_stable(&self) -> Result<(), Refused> {
+        let next = self.decision.status.stable_rs.as_deref();
+        let (Some(before), Some(next)) = (self.seen.stable_rs.as_deref(), next) else { return Ok(()) };
+        let spec = &self.observed.rollout.spec;
+        let blue_green = spec.strategy.as_ref().and_then(|strategy| strategy.blue_green.as_ref());
+        let asked = blue_green.and_then(|strategy| strategy.post_promotion_analysis.as_ref());
+        let holds = before == next
+            || !asked.is_some_and(Value::is_object)
+            || self.is_excused(next)
+            || self.is_analysed(next, "PostPromotion");
+        ensure(holds, Rule::R8, || {
+            format!("{next} becomes stable: no analysis of it after promotion has succeeded")
+        })
+    }
+
+    /// R6: the AnalysisRun of this name, if it is ours and still the one that was decided on.
+    fn own_run(&self, at: &Precondition, verb: &str) -> Result<(), Refused> {
+        let run = self.observed.analysis.runs.get(&at.name);
+        let is_ours = run.is_some_and(|run| {
+            run.uid == at.uid && run.controller_uid.as_deref() == Some(self.observed.uid())
+        });
+        ensure(is_ours, Rule::R6, || format!("{verb} {}: it is not ours", at.name))
     }
 
     fn is_approved(&self, hash: &str) -> bool {
@@ -291,7 +359,9 @@ impl<'a> World<'a> {
         let active = self.selected.get(&self.active_service).map(String::as_str);
         let is_current = self.decision.status.current_pod_hash.as_deref() == Some(hash);
         let is_recorded = self.recorded() == Some(hash) && self.just_left.is_empty();
-        let is_stable = self.decision.status.stable_rs.as_deref() == Some(hash);
+        // What is stable until this very decision stays for it: the status is written last.
+        let is_stable = self.decision.status.stable_rs.as_deref() == Some(hash)
+            || self.seen.stable_rs.as_deref() == Some(hash);
         let serves = active == Some(hash) || is_recorded || is_stable;
         // To what is desired, which may be nothing, is no loss; except for versions that are out of use and draining.
         if replicas >= self.desired && seen.replicas_wanted > 0 && (replicas > 0 || serves || is_current) {

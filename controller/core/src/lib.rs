@@ -10,6 +10,7 @@
 //! to it, since the crate depends on neither tokio nor a kube client.
 
 pub mod action;
+pub mod analysis;
 pub mod approval;
 mod blue_green;
 mod decide;

@@ -1,5 +1,7 @@
 //! Everything one pass may look at, and complete: nothing else may be read while deciding.
 
+pub mod analysis;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
@@ -7,6 +9,7 @@ use serde_json::Value;
 use verdigris_crds::Rollout;
 
 use crate::workload::Workload;
+use analysis::AnalysisSeen;
 
 /// One Rollout and all around it that a decision depends on.
 #[derive(Clone, Debug, PartialEq)]
@@ -25,6 +28,8 @@ pub struct Observed {
     pub templates: Option<TemplatesSeen>,
     /// The workload that `spec.workloadRef` names; `None` if it names none, or where that is not known yet.
     pub workload: Option<Workload>,
+    /// AnalysisRuns of the Rollout, and the templates that its strategy names.
+    pub analysis: AnalysisSeen,
     /// Which parts of the above come from live reads in this pass; all else comes from the caches.
     pub fresh: BTreeSet<Fresh>,
     /// What the API server said of the writes of the previous pass, where it refused one.
@@ -48,6 +53,8 @@ pub enum Fresh {
     Templates,
     /// The workload that `spec.workloadRef` names.
     Workload,
+    /// One AnalysisRun, by name.
+    AnalysisRun(String),
 }
 
 /// What a decision needs of a ReplicaSet; its pod template is not among it.

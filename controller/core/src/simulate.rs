@@ -21,6 +21,7 @@
 //! # Ok::<(), serde_json::Error>(())
 //! ```
 
+mod analysis;
 pub mod api;
 pub mod controllers;
 #[cfg(test)]
@@ -45,6 +46,7 @@ use verdigris_crds::Rollout;
 
 use crate::decision::{Decision, Event, Outcome, Write};
 use crate::guard::{Refused, guard};
+use crate::observed::analysis::{AnalysisRunSeen, TemplateName};
 use crate::observed::{Fresh, Observed, ReplicaSetSeen, ServiceSeen};
 use crate::seen::after;
 use crate::workload::Workload;
@@ -62,6 +64,19 @@ pub struct Settings {
     pub endpoints_follow: bool,
     /// `minAvailable` of a PodDisruptionBudget over all pods of the Rollout.
     pub min_available: usize,
+    /// How AnalysisRuns are measured.
+    pub measured: Measured,
+}
+
+/// How AnalysisRuns are measured.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Measured {
+    /// Nobody measures them.
+    Never,
+    /// They run until somebody ends them.
+    ForEver,
+    /// They end so many seconds after they were created, in this phase.
+    Ends(i64, String),
 }
 
 impl Default for Settings {
@@ -72,6 +87,7 @@ impl Default for Settings {
             endpoints_readable: true,
             endpoints_follow: true,
             min_available: 0,
+            measured: Measured::Ends(3, "Successful".to_owned()),
         }
     }
 }
@@ -115,6 +131,12 @@ pub struct Cluster {
     pub services: BTreeMap<String, ServiceSeen>,
     /// The workload that the Rollout may reference.
     pub workload: Option<Workload>,
+    /// AnalysisRuns by name.
+    pub analysis_runs: BTreeMap<String, AnalysisRunSeen>,
+    /// Specs of analysis templates by name.
+    pub analysis_templates: BTreeMap<TemplateName, Value>,
+    /// Why AnalysisRuns and their templates cannot be read, where that is so.
+    pub analysis_unreadable: Option<String>,
     /// The time.
     pub now: Timestamp,
     /// How it behaves.
@@ -157,6 +179,9 @@ impl Cluster {
             pods: BTreeMap::new(),
             services: BTreeMap::new(),
             workload: None,
+            analysis_runs: BTreeMap::new(),
+            analysis_templates: BTreeMap::new(),
+            analysis_unreadable: None,
             now,
             settings,
             log: Vec::new(),

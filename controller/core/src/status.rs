@@ -16,6 +16,7 @@ use verdigris_crds::{PauseCondition, RolloutStatus, keys};
 
 use crate::approval;
 use crate::blue_green;
+use crate::blue_green::analysis::INCONCLUSIVE;
 use crate::blue_green::drain::Traffic;
 use crate::blue_green::plan::{Draft, Pass, normal, warning};
 use crate::blue_green::promotion::{self, Gate, PAUSE, Promotion, Steering, other_pauses};
@@ -35,18 +36,35 @@ pub(crate) fn next(
     draft: &Draft,
 ) -> (RolloutStatus, Vec<Event>, Option<Timestamp>) {
     let mut status = carried(pass, steering, promotion);
+    if let Some(blue_green) = &mut status.blue_green {
+        blue_green.pre_promotion_analysis_run_status.clone_from(&draft.analysis.pre);
+        blue_green.post_promotion_analysis_run_status.clone_from(&draft.analysis.post);
+    }
     counts::fill(pass, services, &mut status);
-    pauses(pass, steering, promotion, &mut status);
+    let switched = services.recorded_active.as_deref() == Some(pass.hash.as_str());
+    pauses(pass, steering, promotion, switched, &mut status);
     let mut events = started(pass, draft);
     events.extend(draft.preview_events.iter().cloned());
 
     let mut conditions = Conditions::of(pass.seen);
     restart::record(pass, draft, &mut status, &mut conditions);
+    let told = &draft.analysis.events;
+    let failed = steering.analyses.failed().is_some();
+    events.extend(told.iter().filter(|_| failed).cloned());
     let due = progress::conclude(pass, steering, promotion, &mut status, &mut conditions, &mut events);
     events.extend(draft.scale_events.iter().cloned());
     events.extend(draft.active_events.iter().cloned());
+    events.extend(told.iter().filter(|_| !failed).cloned());
     events.extend(completed(pass, promotion, &status));
     events.extend(own_conditions(pass, steering, services, promotion, traffic, &mut conditions));
+    match &draft.analysis.stalled {
+        Some((reason, text)) => {
+            if conditions.put(keys::ANALYSIS_STALLED, "True", reason, text, pass.stamp) {
+                events.push(warning("AnalysisStalled", text.clone()));
+            }
+        }
+        None => conditions.remove(keys::ANALYSIS_STALLED),
+    }
     // The phase reads the peer's conditions, and what is awaited hangs on the phase.
     status.conditions = conditions.list();
     phase::fill(pass, steering, &mut status);
@@ -82,10 +100,6 @@ fn carried(pass: &Pass<'_>, steering: &Steering, promotion: &Promotion) -> Rollo
     workload::note(pass.observed, &mut status);
     let mut blue_green = status.blue_green.take().unwrap_or_default();
     blue_green.scale_up_preview_check_point = promotion.checkpoint.then_some(true);
-    if pass.transition {
-        blue_green.other.remove("prePromotionAnalysisRunStatus");
-        blue_green.other.remove("postPromotionAnalysisRunStatus");
-    }
     status.blue_green = Some(blue_green);
     // The peer always writes this empty struct; clients compare whole statuses.
     status.other.entry("canary".to_owned()).or_insert_with(|| json!({}));
@@ -93,12 +107,21 @@ fn carried(pass: &Pass<'_>, steering: &Steering, promotion: &Promotion) -> Rollo
 }
 
 /// Pauses: kept, begun, or ended.
-fn pauses(pass: &Pass<'_>, steering: &Steering, promotion: &Promotion, status: &mut RolloutStatus) {
+fn pauses(
+    pass: &Pass<'_>,
+    steering: &Steering,
+    promotion: &Promotion,
+    switched: bool,
+    status: &mut RolloutStatus,
+) {
     let is_over = steering.aborted
+        || steering.analyses.failed().is_some()
         || steering.promote_full
         || promotion.reason.is_some()
         || promotion.stable_hash.as_deref() == Some(pass.hash.as_str());
-    let waits = !is_over && promotion::is_ready(pass, steering) && !pass.halted();
+    // The pause before a promotion begins once the analysis before it has succeeded.
+    let waits =
+        !is_over && promotion::is_ready(pass, steering) && !pass.halted() && steering.analyses.pre_passed();
     let approved = steering.approved.is_some();
     let needs_none = match steering.gate {
         Gate::Open => true,
@@ -115,20 +138,42 @@ fn pauses(pass: &Pass<'_>, steering: &Steering, promotion: &Promotion, status: &
     if pass.transition {
         status.controller_pause = None;
     }
-    if (waits || promotion.checkpoint) && (needs_none || steering.fast_rollback) {
+    if switched || (waits || promotion.checkpoint) && (needs_none || steering.fast_rollback) {
         pauses.retain(|pause| pause.reason != PAUSE);
         if promotion.checkpoint && pauses.is_empty() {
             status.controller_pause = None;
         }
     } else if waits && steering.pause.is_none() && !approved {
-        pauses.push(PauseCondition {
-            reason: PAUSE.to_owned(),
-            start_time: Time(pass.stamp),
-            other: verdigris_crds::Other::new(),
-        });
+        pauses.push(pause(pass, PAUSE));
         status.controller_pause = Some(true);
     }
+    if steering.analyses.is_inconclusive() && pauses.iter().all(|pause| pause.reason != INCONCLUSIVE) {
+        pauses.push(pause(pass, INCONCLUSIVE));
+        status.controller_pause = Some(true);
+    }
+    let goes_on = steering.analyses.goes_on();
+    if pauses.is_empty() && (switched && !goes_on || goes_on && !names_inconclusive(status)) {
+        status.controller_pause = None;
+    }
     status.pause_conditions = (!pauses.is_empty()).then_some(pauses);
+}
+
+/// Whether the run that did not know is still the one that the status names.
+fn names_inconclusive(status: &RolloutStatus) -> bool {
+    status.blue_green.as_ref().is_some_and(|blue_green| {
+        [&blue_green.pre_promotion_analysis_run_status, &blue_green.post_promotion_analysis_run_status]
+            .into_iter()
+            .flatten()
+            .any(|run| run.status == "Inconclusive")
+    })
+}
+
+fn pause(pass: &Pass<'_>, reason: &str) -> PauseCondition {
+    PauseCondition {
+        reason: reason.to_owned(),
+        start_time: Time(pass.stamp),
+        other: verdigris_crds::Other::new(),
+    }
 }
 
 /// The events of a template that is seen for the first time.

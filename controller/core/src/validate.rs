@@ -7,6 +7,7 @@ use std::fmt;
 use serde_json::Value;
 use verdigris_crds::{BlueGreenStrategy, RolloutSpec, Selector, keys};
 
+use crate::analysis::{self, Moment, Source};
 use crate::observed::{Observed, Refusal, ServiceSeen};
 use crate::selector;
 
@@ -78,6 +79,7 @@ pub(crate) fn validate(observed: &Observed) -> Result<Valid<'_>, FieldError> {
     let strategy = only_blue_green(spec)?;
     counts_of(strategy, spec)?;
     let (active, preview) = services(observed, strategy, &labels)?;
+    analyses(observed, strategy)?;
     Ok(Valid { template, selector, strategy, active, preview })
 }
 
@@ -225,6 +227,19 @@ fn services<'a>(
         Some(_) | None => None,
     };
     Ok((active, preview))
+}
+
+/// Hashes do not matter here: what they are is known when a run is made.
+fn analyses(observed: &Observed, strategy: &BlueGreenStrategy) -> Result<(), FieldError> {
+    let source = Source { rollout: &observed.rollout, latest: "", stable: "" };
+    for moment in [Moment::PrePromotion, Moment::PostPromotion] {
+        analysis::check(moment, strategy, &observed.analysis, source).map_err(|wrong| FieldError {
+            field: wrong.field,
+            found: Some(wrong.found),
+            detail: wrong.detail,
+        })?;
+    }
+    Ok(())
 }
 
 fn service<'a>(

@@ -87,11 +87,15 @@ impl Controller {
             }
             Ok(Some(ReadLive::Workload(kind, item))) => self.cache.workload_shown(kind, Shown::There(item)),
             Ok(Some(ReadLive::Service(item))) => self.cache.service_shown(Shown::There(item)),
+            Ok(Some(ReadLive::AnalysisRun(item))) => self.cache.analysis.run_shown(Shown::There(item)),
             Ok(_) => match object.kind {
                 Kind::Rollout => self.cache.rollout_shown(Shown::Absent(object.key.clone())),
                 Kind::ReplicaSet => self.cache.replica_set_shown(Shown::Absent(object.key.clone())),
                 Kind::Service => self.cache.service_shown(Shown::Absent(object.key.clone())),
-                Kind::EndpointSlice => BTreeSet::new(),
+                Kind::AnalysisRun => self.cache.analysis.run_shown(Shown::Absent(object.key.clone())),
+                Kind::EndpointSlice | Kind::AnalysisTemplate | Kind::ClusterAnalysisTemplate => {
+                    BTreeSet::new()
+                }
                 Kind::Workload(kind) => self.cache.workload_shown(kind, Shown::Absent(object.key.clone())),
             },
         };

@@ -61,6 +61,18 @@ impl Controller {
                 self.compare(Kind::Workload(kind), &shown);
                 self.cache.workload_shown(kind, shown)
             }
+            Change::AnalysisRun(shown) => {
+                self.compare(Kind::AnalysisRun, &shown);
+                self.cache.analysis.run_shown(shown)
+            }
+            Change::AnalysisTemplate(shown) => {
+                self.compare(Kind::AnalysisTemplate, &shown);
+                self.cache.analysis.template_shown(shown)
+            }
+            Change::ClusterAnalysisTemplate(shown) => {
+                self.compare(Kind::ClusterAnalysisTemplate, &shown);
+                self.cache.analysis.cluster_template_shown(shown)
+            }
             Change::Trouble(kind, trouble) => self.has_trouble(kind, trouble),
         };
         for rollout in concerned {
@@ -88,10 +100,12 @@ impl Controller {
     fn works(&mut self, kind: Kind) {
         if !self.troubles.is_empty() && self.troubles.remove(&kind).is_some() {
             info!(?kind, "can be watched again");
-            if let Kind::Workload(kind) = kind {
-                for rollout in self.cache.workload_trouble(kind, None) {
-                    self.look_at(&rollout, Instant::now());
-                }
+            let concerned = match kind {
+                Kind::Workload(kind) => self.cache.workload_trouble(kind, None),
+                kind => self.cache.analysis.works(kind),
+            };
+            for rollout in concerned {
+                self.look_at(&rollout, Instant::now());
             }
         }
     }
@@ -108,6 +122,10 @@ impl Controller {
             (Kind::Workload(kind), Trouble::Unknown) => {
                 let why = "the API server does not know this kind".to_owned();
                 self.cache.workload_trouble(kind, Some(why))
+            }
+            (Kind::AnalysisRun | Kind::AnalysisTemplate | Kind::ClusterAnalysisTemplate, trouble) => {
+                let for_good = !matches!(trouble, Trouble::Other(_));
+                self.cache.analysis.has_trouble(kind, unreadable(kind, trouble), for_good)
             }
             _ => BTreeSet::new(),
         };
@@ -126,10 +144,31 @@ impl Controller {
                     "the API server does not know Rollouts yet: install the CRD rollouts.argoproj.io; waits for it"
                 );
             }
+            (
+                Kind::AnalysisRun | Kind::AnalysisTemplate | Kind::ClusterAnalysisTemplate,
+                Trouble::Unknown,
+            ) => {
+                info!(
+                    ?kind,
+                    "the API server does not know this kind; Rollouts without analyses do not need it"
+                );
+            }
             (_, Trouble::Unknown) => warn!(?kind, "the API server does not know this kind; waits for it"),
             (_, Trouble::Other(why)) => warn!(?kind, why, "watch interrupted; goes on"),
         }
         self.troubles.insert(kind, trouble);
         concerned
+    }
+}
+
+/// For the condition of a Rollout that would need the kind.
+fn unreadable(kind: Kind, trouble: &Trouble) -> String {
+    match trouble {
+        Trouble::Unknown => format!(
+            "the API server does not know {kind:?}s: install the CRD {}s.argoproj.io",
+            format!("{kind:?}").to_lowercase()
+        ),
+        Trouble::Forbidden(why) => format!("{kind:?}s may not be read: {why}"),
+        Trouble::Other(why) => format!("{kind:?}s cannot be read just now: {why}"),
     }
 }

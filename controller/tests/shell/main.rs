@@ -7,6 +7,7 @@ mod cluster;
 mod wire;
 mod world;
 
+mod analysis;
 mod barrier;
 mod commit;
 mod crash;

@@ -20,8 +20,18 @@ use crate::{
 static PEERS_CRD: LazyLock<Value> = LazyLock::new(|| {
     serde_json::from_str(include_str!("../../../tests/fixtures/peer/api/rollout-crd.json")).unwrap()
 });
+static PEERS_ANALYSIS_CRDS: LazyLock<[Value; 3]> = LazyLock::new(|| {
+    [
+        include_str!("../../../tests/fixtures/peer/api/analysis-run-crd.json"),
+        include_str!("../../../tests/fixtures/peer/api/analysis-template-crd.json"),
+        include_str!("../../../tests/fixtures/peer/api/cluster-analysis-template-crd.json"),
+    ]
+    .map(|text| serde_json::from_str(text).unwrap())
+});
 const CRDS: &str = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
 const ROLLOUTS: &str = "/apis/argoproj.io/v1alpha1/namespaces/default/rollouts";
+const RUNS: &str = "/apis/argoproj.io/v1alpha1/namespaces/default/analysisruns";
+const TEMPLATES: &str = "/apis/argoproj.io/v1alpha1/namespaces/default/analysistemplates";
 const SERVICES: &str = "/api/v1/namespaces/default/services";
 
 pub struct World {
@@ -38,9 +48,17 @@ pub struct Running {
 }
 
 impl World {
-    /// A cluster with the peer's CRD.
+    /// A cluster with the peer's CRDs.
     pub fn new() -> Self {
-        Self::with_crd(&PEERS_CRD)
+        let world = Self::with_crd(&PEERS_CRD);
+        world.create_analysis_crds();
+        world
+    }
+
+    pub fn create_analysis_crds(&self) {
+        for crd in PEERS_ANALYSIS_CRDS.iter() {
+            self.server.ask(Method::POST, CRDS, crd).unwrap();
+        }
     }
 
     pub fn with_crd(crd: &Value) -> Self {
@@ -116,6 +134,44 @@ impl World {
     pub fn point(&self, service: &str, hash: &str) {
         let patch = json!({"spec": {"selector": {"rollouts-pod-template-hash": hash}}});
         self.server.ask(Method::PATCH, &format!("{SERVICES}/{service}"), &patch).unwrap();
+    }
+
+    pub fn create_template(&self, name: &str) {
+        let metric = json!({"name": "m", "provider": {"web": {"url": "http://x"}}});
+        let template = json!({"apiVersion": "argoproj.io/v1alpha1", "kind": "AnalysisTemplate",
+            "metadata": {"name": name}, "spec": {"metrics": [metric]}});
+        self.server.ask(Method::POST, TEMPLATES, &template).unwrap();
+    }
+
+    pub fn analysis_runs(&self) -> Vec<Value> {
+        self.items(RUNS)
+    }
+
+    /// Somebody writes the phase of a run.
+    pub fn set_run_phase(&self, run: &str, phase: &str) {
+        let patch = json!({"status": {"phase": phase, "message": "as written"}});
+        self.server.ask(Method::PATCH, &format!("{RUNS}/{run}"), &patch).unwrap();
+    }
+
+    /// A run of this name that nobody controls.
+    pub fn create_strangers_run(&self, run: &str) {
+        let run = json!({"apiVersion": "argoproj.io/v1alpha1", "kind": "AnalysisRun",
+            "metadata": {"name": run}, "spec": {"metrics": []}});
+        self.server.ask(Method::POST, RUNS, &run).unwrap();
+    }
+
+    pub fn delete_run(&self, run: &str) {
+        self.server.ask(Method::DELETE, &format!("{RUNS}/{run}"), &Value::Null).unwrap();
+    }
+
+    /// A Rollout that asks for an analysis before promotion, and is promoted by itself.
+    pub fn deploy_analysed(&self, name: &str) {
+        self.create_services(name);
+        let mut rollout = rollout(name);
+        let strategy = &mut rollout["spec"]["strategy"]["blueGreen"];
+        strategy["autoPromotionEnabled"] = json!(true);
+        strategy["prePromotionAnalysis"] = json!({"templates": [{"templateName": "works"}]});
+        self.create(&rollout);
     }
 
     pub fn rollout(&self, name: &str) -> Value {

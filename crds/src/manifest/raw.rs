@@ -140,11 +140,11 @@ fn metadata() -> Value {
     ])
 }
 
-fn string(text: &str) -> Value {
+pub(super) fn string(text: &str) -> Value {
     json!({"type": "string", "description": text})
 }
 
-fn integer(text: &str) -> Value {
+pub(super) fn integer(text: &str) -> Value {
     json!({"type": "integer", "format": "int32", "description": text})
 }
 
@@ -152,17 +152,17 @@ fn seconds(text: &str) -> Value {
     json!({"type": "integer", "format": "int64", "description": text})
 }
 
-fn list(text: &str, items: Value) -> Value {
+pub(super) fn list(text: &str, items: Value) -> Value {
     let mut list = json!({"type": "array", "description": text});
     list["items"] = items;
     list
 }
 
-fn string_map(text: &str) -> Value {
+pub(super) fn string_map(text: &str) -> Value {
     json!({"type": "object", "description": text, "additionalProperties": {"type": "string"}})
 }
 
-fn described(mut schema: Value, text: &str) -> Value {
+pub(super) fn described(mut schema: Value, text: &str) -> Value {
     schema["description"] = text.into();
     schema
 }

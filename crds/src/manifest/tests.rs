@@ -7,10 +7,13 @@ const DEMANDED_BY_US_ONLY: [&str; 1] = ["spec: strategy"];
 
 #[test]
 fn the_committed_manifest_is_the_generated_one() {
-    assert!(
-        ROLLOUT_YAML == rollout_yaml(),
-        "crds/yaml is not what the types say: run `cargo run -p verdigris-crds --example generate` and commit"
-    );
+    let committed = [ROLLOUT_YAML].into_iter().chain(ANALYSIS_YAMLS);
+    for (committed, (name, generated)) in committed.zip(manifests()) {
+        assert!(
+            committed == generated,
+            "crds/yaml/{name} is not what the types say: run `cargo run -p verdigris-crds --example generate`"
+        );
+    }
 }
 
 #[test]
@@ -21,20 +24,24 @@ fn the_yaml_reads_back_as_the_definition() {
 
 #[test]
 fn names_columns_and_subresources_are_the_peers() {
-    let (ours, peers) = (rollout(), peers());
-    for name in ["kind", "plural", "singular", "shortNames"] {
-        assert_eq!(ours["spec"]["names"][name], peers["spec"]["names"][name]);
-    }
-    for part in ["name", "served", "storage", "subresources", "additionalPrinterColumns"] {
-        assert_eq!(ours["spec"]["versions"][0][part], peers["spec"]["versions"][0][part], "{part}");
+    for (ours, peers) in pairs() {
+        for name in ["kind", "plural", "singular", "shortNames"] {
+            assert_eq!(ours["spec"]["names"][name], peers["spec"]["names"][name]);
+        }
+        assert_eq!(ours["spec"]["scope"], peers["spec"]["scope"]);
+        for part in ["name", "served", "storage", "subresources", "additionalPrinterColumns"] {
+            assert_eq!(ours["spec"]["versions"][0][part], peers["spec"]["versions"][0][part], "{part}");
+        }
     }
 }
 
 #[test]
 fn what_the_peers_schema_accepts_has_the_same_types_here_and_nothing_more_is_demanded() {
     let mut found = Comparison::default();
-    for part in ["spec", "status"] {
-        found.walk(part, &schema(&rollout())["properties"][part], &schema(&peers())["properties"][part]);
+    for (ours, peers) in pairs() {
+        for part in ["spec", "status"] {
+            found.walk(part, &schema(&ours)["properties"][part], &schema(&peers)["properties"][part]);
+        }
     }
     assert_eq!(found.other_types, BTreeSet::new());
     assert_eq!(found.demanded, DEMANDED_BY_US_ONLY.map(str::to_owned).into());
@@ -43,8 +50,10 @@ fn what_the_peers_schema_accepts_has_the_same_types_here_and_nothing_more_is_dem
 #[test]
 fn every_object_keeps_unknown_fields() {
     let mut closed = Vec::new();
-    for part in ["spec", "status"] {
-        closed_objects(part, &schema(&rollout())["properties"][part], &mut closed);
+    for (ours, _) in pairs() {
+        for part in ["spec", "status"] {
+            closed_objects(part, &schema(&ours)["properties"][part], &mut closed);
+        }
     }
     assert_eq!(closed, Vec::<String>::new());
 }
@@ -107,8 +116,17 @@ fn schema(definition: &Value) -> &Value {
     &definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
 }
 
-/// The structure of the peer's CRD (recorded from Argo Rollouts 9f8d111, Apache-2.0).
-fn peers() -> Value {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/fixtures/peer/api/rollout-crd.json");
-    serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+/// Our definitions and the peer's (their structure, recorded from Argo Rollouts 9f8d111, Apache-2.0).
+fn pairs() -> [(Value, Value); 4] {
+    [
+        (rollout(), "rollout"),
+        (analysis_run(), "analysis-run"),
+        (analysis_template(), "analysis-template"),
+        (cluster_analysis_template(), "cluster-analysis-template"),
+    ]
+    .map(|(ours, name)| {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/fixtures/peer/api");
+        let text = std::fs::read_to_string(format!("{folder}/{name}-crd.json")).unwrap();
+        (ours, serde_json::from_str(&text).unwrap())
+    })
 }

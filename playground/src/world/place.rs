@@ -51,6 +51,10 @@ impl Place {
         server.introduce_to_kubelets(kubelet_token.to_owned());
         let applied = server.apply_crd(verdigris_crds::manifest::ROLLOUT_YAML);
         applied.map_err(|error| anyhow::anyhow!("applying the CRD of Rollouts: {error:?}"))?;
+        for yaml in verdigris_crds::manifest::ANALYSIS_YAMLS {
+            let applied = server.apply_crd(yaml);
+            applied.map_err(|error| anyhow::anyhow!("applying a CRD of analyses: {error:?}"))?;
+        }
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await;
         let listener = listener.with_context(|| format!("listening on port {port} for the API"))?;
         let identity = Identity::new()?;

@@ -6,8 +6,10 @@ use jiff::Timestamp;
 use verdigris_crds::{BlueGreenStrategy, RolloutSpec, RolloutStatus, Selector};
 
 use crate::decision::{Event, NewReplicaSet, Precondition, ReplicaSetChange, Write};
+use crate::observed::analysis::AnalysisRunSeen;
 use crate::observed::{Fresh, Observed, ReplicaSetSeen, ServiceSeen};
 
+use super::analysis::Outcome;
 use super::restart::Restart;
 
 /// The facts of one pass. Nothing in it is decided yet.
@@ -63,6 +65,11 @@ impl Pass<'_> {
         self.current.is_some_and(|current| current.is_fully_available(self.replicas))
     }
 
+    /// Whether the current version has the traffic already, and only counts as stable once all is well.
+    pub fn is_switched(&self) -> bool {
+        !self.is_stable() && self.recorded_active.as_deref() == Some(self.hash.as_str())
+    }
+
     /// The hash of a ReplicaSet of ours.
     pub fn hash_of<'s>(&self, seen: &'s ReplicaSetSeen) -> &'s str {
         seen.hash(self.observed.name()).unwrap_or_default()
@@ -95,6 +102,7 @@ pub(crate) struct Draft {
     pub preview_events: Vec<Event>,
     pub scale_events: Vec<Event>,
     pub active_events: Vec<Event>,
+    pub analysis: Outcome,
 }
 
 impl Draft {
@@ -115,8 +123,10 @@ impl Draft {
             .chain(self.annotate.map(Write::AnnotateRollout))
             .chain(self.preview)
             .chain(self.active)
+            .chain(self.analysis.writes)
             .chain(self.shrink)
             .chain(self.delete)
+            .chain(self.analysis.deletes)
             .chain(self.pods)
             .collect()
     }
@@ -201,6 +211,15 @@ impl<'a> Change<'a> {
 
 /// The version of a ReplicaSet that a write was decided on.
 pub(crate) fn at(seen: &ReplicaSetSeen) -> Precondition {
+    Precondition {
+        name: seen.name.clone(),
+        uid: seen.uid.clone(),
+        resource_version: seen.resource_version.clone(),
+    }
+}
+
+/// The version of an AnalysisRun that a write was decided on.
+pub(crate) fn at_run(seen: &AnalysisRunSeen) -> Precondition {
     Precondition {
         name: seen.name.clone(),
         uid: seen.uid.clone(),

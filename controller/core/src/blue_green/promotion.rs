@@ -6,6 +6,7 @@ use verdigris_crds::{Condition, PauseCondition, keys};
 use crate::approval::{self, Standing};
 use crate::seen::after;
 
+use super::analysis::{self, Analyses, Standing as Stands};
 use super::plan::{Draft, Pass};
 use super::services::Services;
 use super::{preview_size, rollback};
@@ -39,8 +40,8 @@ pub(crate) struct Steering {
     /// How many pods the current version is to have before its gate is asked.
     pub wanted: i32,
     pub gate: Gate,
-    /// Analyses that would be a gate, and that this version cannot run.
-    pub analyses: Vec<&'static str>,
+    /// What analyses say of the current version.
+    pub analyses: Analyses,
     /// Who approved the current version at its revision, in words.
     pub approved: Option<String>,
     /// An approval that does not count, in words, where that is news.
@@ -81,19 +82,21 @@ pub(crate) fn steering(pass: &Pass<'_>) -> Steering {
     let pauses = if pass.transition { None } else { seen.pause_conditions.as_ref() };
     let pause = pauses.into_iter().flatten().find(|pause| pause.reason == PAUSE).cloned();
     let (approved, refused, withdrawn) = approvals(pass, in_update && !aborted, aborted);
-
     let within_window = !pass.is_stable() && rollback::is_within_window(pass);
+    let fast_rollback = within_window || (!pass.is_stable() && rollback::is_warm(pass));
+    let skips = aborted || promote_full || initial || fast_rollback || pass.is_stable();
+
     let mut steering = Steering {
         aborted,
         retrying,
         promote_full,
         initial,
-        fast_rollback: within_window || (!pass.is_stable() && rollback::is_warm(pass)),
+        fast_rollback,
         within_window,
         checkpoint: preview_size::is_past_checkpoint(pass, in_update && !aborted),
         wanted: pass.replicas,
         gate: gate(pass),
-        analyses: analyses(pass),
+        analyses: analysis::standing(pass, skips, retrying),
         approved,
         refused,
         withdrawn,
@@ -130,17 +133,6 @@ fn gate(pass: &Pass<'_>) -> Gate {
         Some(true) | None if seconds > 0 => Gate::Seconds(seconds),
         Some(true) | None => Gate::Open,
     }
-}
-
-fn analyses(pass: &Pass<'_>) -> Vec<&'static str> {
-    let strategy = pass.strategy;
-    [
-        ("prePromotionAnalysis", strategy.pre_promotion_analysis.is_some()),
-        ("postPromotionAnalysis", strategy.post_promotion_analysis.is_some()),
-    ]
-    .into_iter()
-    .filter_map(|(name, configured)| configured.then_some(name))
-    .collect()
 }
 
 /// Who approved, what was refused, what an abort takes back.
@@ -191,11 +183,23 @@ fn stock_approval(pass: &Pass<'_>) -> Option<String> {
     let cleared = seen.controller_pause == Some(true)
         && seen.pause_conditions.as_ref().is_none_or(Vec::is_empty)
         && seen.current_pod_hash.as_deref() == Some(pass.hash.as_str());
-    cleared.then(|| {
+    // Cleared was the pause after an analysis that did not know: that asks for another one, and is no approval.
+    let goes_on = status_is_inconclusive(pass);
+    (cleared && !goes_on).then(|| {
         format!(
             "Approval of {} (revision {}) by somebody, unverified, through a cleared status.pauseConditions",
             pass.hash, pass.revision
         )
+    })
+}
+
+/// Whether an analysis that the status names did not know.
+fn status_is_inconclusive(pass: &Pass<'_>) -> bool {
+    pass.seen.blue_green.as_ref().is_some_and(|seen| {
+        [&seen.pre_promotion_analysis_run_status, &seen.post_promotion_analysis_run_status]
+            .into_iter()
+            .flatten()
+            .any(|run| run.status == "Inconclusive")
     })
 }
 
@@ -217,7 +221,7 @@ pub(crate) fn verdict(pass: &Pass<'_>, steering: &Steering, draft: &mut Draft) -
         return Verdict::Promote("Fast rollback");
     }
     let blocked = other_pauses(pass).next().is_some();
-    if blocked || !steering.analyses.is_empty() {
+    if blocked || !steering.analyses.pre_passed() {
         return Verdict::Wait;
     }
     let open = match steering.gate {
@@ -237,7 +241,12 @@ pub(crate) fn verdict(pass: &Pass<'_>, steering: &Steering, draft: &mut Draft) -
     };
     match open {
         true if steering.wanted < pass.replicas => Verdict::Grow,
-        true => Verdict::Promote("Completed blue-green update"),
+        true => {
+            if steering.analyses.pre.standing == Stands::Successful {
+                draft.need(analysis::reads_before_believing(&steering.analyses.pre));
+            }
+            Verdict::Promote("Completed blue-green update")
+        }
         false => Verdict::Wait,
     }
 }
@@ -277,9 +286,10 @@ pub(crate) fn conclude(
     }
     let is_active = services.recorded_active.as_deref() == Some(pass.hash.as_str());
     match verdict {
+        _ if !steering.analyses.post_passed() => kept(),
         Verdict::Promote(reason) if is_active => promote(reason),
         // The record says that it is active already: a controller before us switched, and only the rest is missing.
-        Verdict::Wait if is_active && !steering.aborted && !pass.halted() && steering.analyses.is_empty() => {
+        Verdict::Wait if is_active && !steering.aborted && !pass.halted() => {
             promote("Completed blue-green update")
         }
         Verdict::Promote(_) | Verdict::Grow | Verdict::Wait => kept(),

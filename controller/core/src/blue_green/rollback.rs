@@ -30,10 +30,12 @@ pub(crate) fn is_within_window(pass: &Pass<'_>) -> bool {
         && usize::try_from(revisions).is_ok_and(|revisions| between < revisions)
 }
 
-/// Whether this ReplicaSet was promoted and has not been scaled to zero since, as far as this pass can know.
+/// Whether this ReplicaSet was promoted and has not been scaled to zero since, as far as this pass can know. What is
+/// stable until this very pass was.
 pub(crate) fn was_promoted_lately(pass: &Pass<'_>, seen: &ReplicaSetSeen) -> bool {
     let is_left = |condition: &Condition| {
         condition.type_ == keys::TRAFFIC_SWITCHED && drain::is_switching_from(condition, pass.hash_of(seen))
     };
-    seen.formerly_stable() || pass.seen.conditions.iter().flatten().any(is_left)
+    let was_stable = pass.stable_hash.as_deref() == Some(pass.hash_of(seen)) && !pass.is_stable();
+    was_stable || seen.formerly_stable() || pass.seen.conditions.iter().flatten().any(is_left)
 }

@@ -8,6 +8,7 @@ use crate::decision::NewReplicaSet;
 use crate::observed::{Fresh, ReplicaSetSeen};
 use crate::seen::after;
 
+use super::analysis::INCONCLUSIVE;
 use super::drain::{self, Traffic};
 use super::plan::{Change, Draft, Pass, normal};
 use super::promotion::{Promotion, Steering};
@@ -68,7 +69,19 @@ pub(crate) fn all(
             draft.create = create.map(|create| NewReplicaSet { replicas: promotion.size, ..create });
         }
     }
-    others(pass, services, promotion, traffic, draft);
+    if !keeps_others(pass, steering) {
+        others(pass, services, promotion, traffic, draft);
+    }
+}
+
+/// Nothing old goes while an analysis did not know, nor, where no delay is written, before one after promotion has
+/// succeeded: it may be needed again.
+fn keeps_others(pass: &Pass<'_>, steering: &Steering) -> bool {
+    let analyses = &steering.analyses;
+    let awaits = pass.is_switched() && !analyses.post_passed();
+    let pauses = pass.seen.pause_conditions.iter().flatten();
+    let did_not_know = pauses.into_iter().any(|pause| pause.reason == INCONCLUSIVE) && !pass.transition;
+    did_not_know || analyses.is_inconclusive() || (awaits && pass.strategy.scale_down_delay_seconds.is_none())
 }
 
 fn rollout_annotations(pass: &Pass<'_>, draft: &mut Draft) {
@@ -179,6 +192,8 @@ fn others(pass: &Pass<'_>, services: &Services, promotion: &Promotion, traffic: 
             continue;
         }
         let mut change = Change::of(seen);
+        // What is stable until this very pass goes once the status says that something else is.
+        let limit = if pass.stable_hash.as_deref() == Some(hash) { None } else { Some(limit) };
         other_size(pass, &mut change, (waiting, limit), draft);
         waiting += 1;
         if change.replicas > 0 && rollback::was_promoted_lately(pass, seen) {
@@ -189,12 +204,18 @@ fn others(pass: &Pass<'_>, services: &Services, promotion: &Promotion, traffic: 
     }
 }
 
-fn other_size(pass: &Pass<'_>, change: &mut Change<'_>, (waiting, limit): (i32, i32), draft: &mut Draft) {
+/// Without a limit it stays for this pass in any case.
+fn other_size(
+    pass: &Pass<'_>,
+    change: &mut Change<'_>,
+    (waiting, limit): (i32, Option<i32>),
+    draft: &mut Draft,
+) {
     let delay = pass.strategy.scale_down_delay_seconds.unwrap_or(DEFAULT_DELAY_SECONDS);
     let goes = match change.seen.scale_down_deadline() {
-        _ if waiting >= limit => true,
-        Some(deadline) => drain::is_past(pass, deadline, draft),
-        None if delay == 0 => true,
+        _ if limit.is_some_and(|limit| waiting >= limit) => true,
+        Some(deadline) => drain::is_past(pass, deadline, draft) && limit.is_some(),
+        None if delay == 0 && limit.is_some() => true,
         None => {
             let deadline = after(pass.stamp, i64::from(delay));
             change.annotate(keys::SCALE_DOWN_DEADLINE, deadline.to_string());

@@ -40,6 +40,7 @@ impl Cluster {
             pods,
             templates: fresh.contains(&Fresh::Templates).then(|| self.templates_seen()),
             workload: self.rollout.spec.workload_ref.as_ref().and(self.workload.clone()),
+            analysis: self.analysis_seen(),
             fresh: fresh.clone(),
             refusal: None,
         }
@@ -142,6 +143,11 @@ impl Cluster {
             Write::ScaleWorkload(scale) => self.scale_workload(&scale),
             Write::DefaultReplicas => self.edit(|rollout| rollout.spec.replicas = Some(1)),
             Write::EvictPods(evictions) => self.evict(&evictions),
+            Write::CreateAnalysisRun(new) => self.create_run(*new),
+            Write::TerminateAnalysisRun(at) => self.end_run(&at),
+            Write::DeleteAnalysisRun(at) => {
+                self.analysis_runs.remove(&at.name);
+            }
         }
     }
 

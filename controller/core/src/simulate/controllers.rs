@@ -20,6 +20,7 @@ impl Cluster {
             moved |= self.replace_pods(&name);
             moved |= self.count_pods(&name);
         }
+        moved |= self.measure();
         let selector = self.active_selector();
         if self.settings.endpoints_follow && self.followed != selector {
             self.followed = selector;
@@ -38,7 +39,7 @@ impl Cluster {
                 [ready, after(ready, available)]
             })
         });
-        moments.filter(|moment| *moment > self.now).min()
+        moments.chain(self.next_measurement()).filter(|moment| *moment > self.now).min()
     }
 
     /// Breaks or mends the pods of a ReplicaSet, the newest last; `broken` of them are kept from being ready.

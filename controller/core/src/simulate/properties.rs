@@ -57,12 +57,20 @@ pub(super) enum Action {
     LoseDeployment(bool),
     /// It is there again.
     FindDeployment,
+    /// How runs are measured from now on.
+    Measured(&'static str),
+    /// Somebody writes the phase of a run.
+    Phase(Index, &'static str),
+    DeleteRun(Index),
+    /// Somebody takes all templates away, or brings them back.
+    Templates(bool),
     /// The controller dies after so many writes of a pass.
     Crash(usize),
     Wait(i64),
 }
 
-const SPECS: [&str; 5] = [
+const SPECS: [&str; 6] = [
+    r#"{"analysis": {"successfulRunHistoryLimit": 0, "unsuccessfulRunHistoryLimit": 0}}"#,
     r#"{"rollbackWindow": {"revisions": 1}}"#,
     r#"{"rollbackWindow": {"revisions": 3}}"#,
     r#"{"progressDeadlineSeconds": 20, "progressDeadlineAbort": true}"#,
@@ -70,18 +78,27 @@ const SPECS: [&str; 5] = [
     r#"{"rollbackWindow": null, "progressDeadlineSeconds": null, "minReadySeconds": null}"#,
 ];
 
-const STRATEGIES: [&str; 11] = [
+const STRATEGIES: [&str; 10] = [
     r#"{}"#,
     r#"{"autoPromotionEnabled": null}"#,
     r#"{"autoPromotionEnabled": null, "autoPromotionSeconds": 20}"#,
     r#"{"scaleDownDelaySeconds": 0, "abortScaleDownDelaySeconds": 0}"#,
     r#"{"scaleDownDelayRevisionLimit": 1, "previewService": null}"#,
     r#"{"scaleDownDelayRevisionLimit": 0, "abortScaleDownDelaySeconds": 3}"#,
-    r#"{"prePromotionAnalysis": {"templates": []}}"#,
     r#"{"previewReplicaCount": 1, "scaleDownDelaySeconds": 40}"#,
     r#"{"maxUnavailable": "70%", "autoPromotionEnabled": null, "scaleDownDelaySeconds": 40}"#,
     r#"{"previewReplicaCount": 0, "autoPromotionEnabled": null}"#,
     r#"{"previewReplicaCount": 1, "autoPromotionEnabled": null, "autoPromotionSeconds": 20}"#,
+];
+
+const ANALYSES: [&str; 5] = [
+    r#"{"prePromotionAnalysis": {"templates": [{"templateName": "works"}]}}"#,
+    r#"{"autoPromotionEnabled": null, "prePromotionAnalysis": {"templates": [{"templateName": "works"}]},
+        "postPromotionAnalysis": {"templates": [{"templateName": "works"}]}}"#,
+    r#"{"postPromotionAnalysis": {"templates": [{"templateName": "works"}]}, "scaleDownDelaySeconds": null}"#,
+    r#"{"autoPromotionEnabled": null, "autoPromotionSeconds": 20, "scaleDownDelaySeconds": 0,
+        "postPromotionAnalysis": {"templates": [{"templateName": "works"}]}}"#,
+    r#"{"previewReplicaCount": 1, "prePromotionAnalysis": {"templates": [{"templateName": "works"}]}}"#,
 ];
 
 pub(super) fn action() -> impl Strategy<Value = Action> {
@@ -113,7 +130,7 @@ pub(super) fn action() -> impl Strategy<Value = Action> {
         2 => any::<bool>().prop_map(Action::PreviewWhenReady),
         3 => (-2..30_i64).prop_map(Action::Restart),
         2 => (0..4_usize).prop_map(Action::Budget),
-        1 => prop::sample::select(STRATEGIES.to_vec()).prop_map(Action::Strategy),
+        1 => strategies().prop_map(Action::Strategy),
         3 => prop::sample::select(SPECS.to_vec()).prop_map(Action::Spec),
         4 => (service(), prop::option::of(index())).prop_map(|(name, at)| Action::Selector(name, at)),
         1 => service().prop_map(Action::NewService),
@@ -123,6 +140,12 @@ pub(super) fn action() -> impl Strategy<Value = Action> {
         1 => Just(Action::LoseStatus),
         4 => (any::<bool>(), any::<bool>())
             .prop_map(|(readable, follow)| Action::Endpoints { readable, follow }),
+        4 => prop::sample::select(vec!["", "Running", "Successful", "Failed", "Error", "Inconclusive"])
+            .prop_map(Action::Measured),
+        7 => (index(), prop::sample::select(vec!["Successful", "Failed", "Inconclusive", "x"]))
+            .prop_map(|(at, phase)| Action::Phase(at, phase)),
+        1 => index().prop_map(Action::DeleteRun),
+        1 => any::<bool>().prop_map(Action::Templates),
         3 => (0..4_usize).prop_map(Action::Crash),
         1 => service().prop_map(Action::DropService),
         2 => (0..4_i32, prop::sample::select(vec!["never", "onsuccess", "progressively"]))
@@ -139,12 +162,21 @@ fn some_set(cluster: &Cluster, at: Index) -> Option<String> {
     (!names.is_empty()).then(|| at.get(&names).to_string())
 }
 
+fn some_run(cluster: &Cluster, at: Index) -> Option<String> {
+    let open = cluster.analysis_runs.values().filter(|run| !run.is_finished()).map(|run| &run.name);
+    let mut names: Vec<&String> = open.collect();
+    if names.is_empty() {
+        names = cluster.analysis_runs.keys().collect();
+    }
+    (!names.is_empty()).then(|| at.get(&names).to_string())
+}
+
 pub(super) fn carry_out(cluster: &mut Cluster, action: &Action) -> Result<(), Stopped> {
     match action {
         Action::Image(image) => cluster.set_image(image),
         Action::Update(image) => {
             cluster.set_image(image);
-            cluster.run(4)?;
+            cluster.run(7)?;
         }
         Action::Promote => {
             approve(cluster, false);
@@ -221,6 +253,27 @@ pub(super) fn carry_out(cluster: &mut Cluster, action: &Action) -> Result<(), St
             cluster.lose_workload(found);
         }
         Action::FindDeployment => cluster.find_workload(),
+        Action::Measured(phase) => {
+            cluster.settings.measured = match *phase {
+                "" => Measured::Never,
+                "Running" => Measured::ForEver,
+                phase => Measured::Ends(3, phase.to_owned()),
+            };
+        }
+        Action::Phase(at, phase) => {
+            if let Some(name) = some_run(cluster, *at) {
+                cluster.set_run_phase(&name, phase, "");
+            }
+        }
+        Action::DeleteRun(at) => {
+            if let Some(name) = some_run(cluster, *at) {
+                cluster.analysis_runs.remove(&name);
+            }
+        }
+        Action::Templates(there) => {
+            cluster.analysis_templates =
+                if *there { shop(&json!({})).analysis_templates } else { BTreeMap::new() };
+        }
         Action::Crash(writes) => {
             let (_, decision) = cluster.decide()?;
             cluster.carry_out_some(decision, *writes);
@@ -257,7 +310,16 @@ pub(super) fn played(strategy: &str, actions: &[(Action, bool)]) -> Result<Clust
 }
 
 pub(super) fn histories() -> impl Strategy<Value = (&'static str, Vec<(Action, bool)>)> {
-    let strategy = prop::sample::select(STRATEGIES.to_vec());
+    histories_of(strategies())
+}
+
+fn strategies() -> impl Strategy<Value = &'static str> {
+    prop::sample::select([STRATEGIES.as_slice(), ANALYSES.as_slice()].concat())
+}
+
+fn histories_of(
+    strategy: impl Strategy<Value = &'static str>,
+) -> impl Strategy<Value = (&'static str, Vec<(Action, bool)>)> {
     (strategy, prop::collection::vec((action(), prop::bool::weighted(0.8)), 0..16))
 }
 
@@ -274,6 +336,7 @@ fn fair(mut cluster: Cluster, seconds: i64) -> Result<Cluster, TestCaseError> {
     }
     cluster.edit(|rollout| rollout.spec.paused = None);
     cluster.find_workload();
+    cluster.analysis_templates = shop(&json!({})).analysis_templates;
     for name in ["app-active", "app-preview"] {
         if !cluster.services.contains_key(name) {
             cluster.add_service(name);
@@ -313,39 +376,59 @@ pub(super) fn config() -> ProptestConfig {
 /// The histories are worth something only if they reach what is rare.
 #[test]
 fn histories_reach_rare_states() {
-    let mut marks = BTreeMap::from(
-        [
-            "Initial deploy",
-            "Completed blue-green update",
-            "Full promotion requested",
-            "Fast rollback",
-            "Rollback within window",
-            "it grows to its full size first",
-            "At best",
-            "Rollout aborted update",
-            "Rollout is resumed",
-            "restored",
-            "refused",
-            "and is left so",
-            "its endpoints do not show it yet",
-            "and no others",
-            "within 60 s",
-            "taken back by an abort",
-            "Scaled down",
-            "has timed out",
-            "EvictPods",
-            "InvalidSpec",
-            "ScaleWorkload",
-            "deployments.apps \\\"app\\\" not found",
-        ]
-        .map(|mark| (mark, 0_usize)),
-    );
+    let marks = [
+        "Initial deploy",
+        "Completed blue-green update",
+        "Full promotion requested",
+        "Fast rollback",
+        "Rollback within window",
+        "it grows to its full size first",
+        "At best",
+        "Rollout aborted update",
+        "Rollout is resumed",
+        "restored",
+        "refused",
+        "and is left so",
+        "its endpoints do not show it yet",
+        "and no others",
+        "within 60 s",
+        "taken back by an abort",
+        "Scaled down",
+        "has timed out",
+        "EvictPods",
+        "InvalidSpec",
+        "ScaleWorkload",
+        "deployments.apps \\\"app\\\" not found",
+    ];
+    reaches(histories(), &marks);
+}
+
+#[test]
+fn histories_of_analyses_reach_rare_states() {
+    let marks = [
+        "waiting for analysis to complete",
+        "nobody measures",
+        "pre-promotion analysis phase error/failed",
+        "post-promotion analysis phase error/failed",
+        "InconclusiveAnalysisRun",
+        "-post",
+        "TerminateAnalysisRun",
+    ];
+    reaches(histories_of(prop::sample::select(ANALYSES.to_vec())), &marks);
+}
+
+/// Plays histories until each mark was reached; far fewer than the bound do.
+fn reaches(histories: impl Strategy<Value = (&'static str, Vec<(Action, bool)>)>, marks: &[&'static str]) {
+    let mut marks: BTreeMap<&str, usize> = marks.iter().map(|mark| (*mark, 0)).collect();
     let mut runner = proptest::test_runner::TestRunner::deterministic();
-    for _ in 0..400 {
-        let (strategy, actions) = histories().new_tree(&mut runner).expect("a history").current();
+    for _ in 0..4_000 {
+        let (strategy, actions) = histories.new_tree(&mut runner).expect("a history").current();
         let cluster = played(strategy, &actions).expect("safe and at rest");
         let log = format!("{:?} {:?}", cluster.log, cluster.rollout.status);
         marks.iter_mut().for_each(|(mark, times)| *times += usize::from(log.contains(mark)));
+        if marks.values().all(|times| *times > 0) {
+            return;
+        }
     }
     let missed: Vec<_> = marks.iter().filter(|(_, times)| **times == 0).collect();
     assert!(missed.is_empty(), "never reached: {missed:?} of {marks:?}");

@@ -4,6 +4,7 @@ use proptest::prelude::*;
 
 use super::properties::{Action, action, carry_out, config, histories, played};
 use super::*;
+use crate::observed::analysis::AnalysisSeen;
 
 /// What users and the world do while the controller is not looking.
 fn unseen() -> impl Strategy<Value = Vec<Action>> {
@@ -17,7 +18,7 @@ fn unseen() -> impl Strategy<Value = Vec<Action>> {
 }
 
 /// A view in which each part that was not read live may be of old.
-fn observe(old: &Cluster, new: &Cluster, parts: [bool; 3], fresh: &BTreeSet<Fresh>) -> Observed {
+fn observe(old: &Cluster, new: &Cluster, parts: [bool; 4], fresh: &BTreeSet<Fresh>) -> Observed {
     let (past, truth) = (old.observe(fresh), new.observe(fresh));
     let lags = |part: Fresh, lags: bool| lags && !fresh.contains(&part);
     Observed {
@@ -32,12 +33,24 @@ fn observe(old: &Cluster, new: &Cluster, parts: [bool; 3], fresh: &BTreeSet<Fres
         pods: truth.pods,
         templates: truth.templates,
         workload: if lags(Fresh::Workload, parts[0]) { past.workload } else { truth.workload },
+        analysis: analysis(past.analysis, truth.analysis, parts[3], fresh),
         fresh: fresh.clone(),
         refusal: None,
     }
 }
 
-fn decide(old: &Cluster, new: &Cluster, parts: [bool; 3]) -> Result<Decision, TestCaseError> {
+/// Runs of old, but for those that were read live.
+fn analysis(past: AnalysisSeen, truth: AnalysisSeen, lags: bool, fresh: &BTreeSet<Fresh>) -> AnalysisSeen {
+    if !lags {
+        return truth;
+    }
+    let is_fresh = |name: &String| fresh.contains(&Fresh::AnalysisRun(name.clone()));
+    let old = past.runs.into_iter().filter(|(name, _)| !is_fresh(name));
+    let live = truth.runs.into_iter().filter(|(name, _)| is_fresh(name));
+    AnalysisSeen { runs: old.chain(live).collect(), ..past }
+}
+
+fn decide(old: &Cluster, new: &Cluster, parts: [bool; 4]) -> Result<Decision, TestCaseError> {
     let mut fresh = BTreeSet::new();
     loop {
         let observed = observe(old, new, parts, &fresh);
@@ -72,6 +85,9 @@ fn dangerous(decision: &Decision, truth: &Cluster) -> Vec<Write> {
             if seen.resource_version == scale.at.resource_version),
         Write::DeleteReplicaSet(at) => has(&at.name, &at.resource_version),
         Write::EvictPods(_) => true,
+        Write::DeleteAnalysisRun(at) => {
+            truth.analysis_runs.get(&at.name).is_some_and(|run| run.resource_version == at.resource_version)
+        }
         _ => false,
     };
     decision.writes.iter().filter(could_hurt).cloned().collect()
@@ -84,7 +100,7 @@ proptest! {
     fn no_dangerous_write_comes_of_a_stale_cache(
         (strategy, actions) in histories(),
         unseen in unseen(),
-        parts in any::<[bool; 3]>(),
+        parts in any::<[bool; 4]>(),
     ) {
         let mut old = played(strategy, &actions)?;
         old.settle().map_err(|stopped| TestCaseError::fail(stopped.to_string()))?;
@@ -96,8 +112,9 @@ proptest! {
         let decision = decide(&old, &new, parts)?;
         let writes = dangerous(&decision, &new);
         let pods = new.replica_sets.keys().map(|name| Fresh::Pods(name.clone()));
+        let runs = new.analysis_runs.keys().map(|name| Fresh::AnalysisRun(name.clone()));
         let all = [Fresh::Rollout, Fresh::Services, Fresh::ReplicaSets, Fresh::ActiveEndpoints, Fresh::Workload];
-        let truth = new.observe(&all.into_iter().chain(pods).collect());
+        let truth = new.observe(&all.into_iter().chain(pods).chain(runs).collect());
         let decision = Decision { writes, ..decision };
         prop_assert_eq!(guard(&truth, &decision, new.now), Ok(()), "{:?}", decision.writes);
     }

@@ -1,5 +1,6 @@
 //! The rules of blue-green, played: a world in a sentence, one action, one look.
 
+mod analysis;
 mod awaited;
 mod deadline;
 mod delays;
@@ -42,6 +43,8 @@ pub(crate) fn shop(strategy: &Value) -> Cluster {
         Cluster::new(rollout, Timestamp::from_second(1_800_000_000).expect("a time"), Settings::default());
     cluster.add_service("app-active");
     cluster.add_service("app-preview");
+    let metric = json!({"name": "m", "provider": {"job": {"spec": {}}}});
+    cluster.add_analysis_template("works", json!({"metrics": [metric]}));
     cluster
 }
 

@@ -28,6 +28,7 @@ pub(super) fn fill(
     let by_people = people(pass, steering, status);
     let awaited = by_people
         .or_else(|| restart::awaited(pass.spec, status))
+        .or_else(|| analysed(pass, steering))
         .or_else(|| pods(pass, status, conditions))
         .or_else(|| followed(pass, traffic, conditions))
         .or_else(|| drained(pass, status, draft));
@@ -67,6 +68,11 @@ fn people(pass: &Pass<'_>, steering: &Steering, status: &RolloutStatus) -> Await
             Some(("Promotion", format!("{version} waits for somebody to promote it")))
         }
     }
+}
+
+fn analysed(pass: &Pass<'_>, steering: &Steering) -> Awaited {
+    let run = steering.analyses.running()?;
+    Some(("Analysis", format!("{} waits for AnalysisRun {run} to succeed", version(pass))))
 }
 
 fn pods(pass: &Pass<'_>, status: &RolloutStatus, conditions: &Conditions) -> Awaited {

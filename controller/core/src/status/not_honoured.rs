@@ -12,9 +12,6 @@ pub(crate) fn fields(spec: &RolloutSpec) -> Vec<String> {
     let of = |is_set: fn(&BlueGreenStrategy) -> bool| blue_green.is_some_and(is_set);
     let known = [
         ("spec.strategy.canary", strategy.is_some_and(|strategy| strategy.canary.is_some())),
-        ("spec.analysis", spec.analysis.is_some()),
-        ("spec.strategy.blueGreen.prePromotionAnalysis", of(|it| it.pre_promotion_analysis.is_some())),
-        ("spec.strategy.blueGreen.postPromotionAnalysis", of(|it| it.post_promotion_analysis.is_some())),
         ("spec.strategy.blueGreen.antiAffinity", of(|it| it.anti_affinity.is_some())),
         ("spec.strategy.blueGreen.previewMetadata", of(|it| it.preview_metadata.is_some())),
         ("spec.strategy.blueGreen.activeMetadata", of(|it| it.active_metadata.is_some())),

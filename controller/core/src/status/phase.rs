@@ -38,16 +38,12 @@ fn find(pass: &Pass<'_>, steering: &Steering, status: &RolloutStatus) -> (&'stat
     }
     let current = status.current_pod_hash.as_deref();
     let active = status.blue_green.as_ref().and_then(|blue_green| blue_green.active_selector.as_deref());
-    let waits_for_analysis = !steering.analyses.is_empty() && status.stable_rs.as_deref() != current;
-    if waits_for_analysis && pass.is_saturated() {
-        let analyses = steering.analyses.join(" and ");
-        return ("Paused", format!("{analyses} cannot be run by this version: promote in full to skip it"));
-    }
     if active.is_none() || active != current {
         return ("Progressing", "active service cutover pending".to_owned());
     }
     if status.stable_rs.as_deref() != current {
-        return ("Progressing", "waiting for post-promotion verification to complete".to_owned());
+        let what = if steering.analyses.post_passed() { "post-promotion verification" } else { "analysis" };
+        return ("Progressing", format!("waiting for {what} to complete"));
     }
     ("Healthy", String::new())
 }

@@ -101,6 +101,11 @@ fn progressing(
         deadline::stop(conditions);
         return None;
     }
+    if let Some(detail) = steering.analyses.failed() {
+        deadline::stop(conditions);
+        abort(pass, status, conditions, events, detail);
+        return None;
+    }
     if standing.paused && !standing.completed {
         deadline::stop(conditions);
         conditions.set(type_, "Unknown", "RolloutPaused", "Rollout is paused", stamp);
@@ -141,9 +146,9 @@ fn measured(
     let fails = standing.completed && standing.was_healthy;
     let begins = pass.transition || conditions.get(type_).is_none();
     let resumes = conditions.reason(type_) == "RolloutPaused" && !standing.paused;
-    // An analysis that nobody runs is a wait, not a failure.
+    // An analysis takes the time that it takes: a wait is no failure.
     let is_ready = promotion::is_ready(pass, steering);
-    let waits = standing.paused || (!steering.analyses.is_empty() && is_ready && !standing.completed);
+    let waits = standing.paused || (steering.analyses.is_awaited() && is_ready && !standing.completed);
     let moved = if waits {
         deadline::stop(conditions);
         begins
@@ -181,14 +186,25 @@ fn timed_out(
 ) {
     let text = format!("ReplicaSet \"{}\" has timed out progressing.", pass.current_name);
     if pass.spec.progress_deadline_abort == Some(true) && !completed && pass.stable_hash.is_some() {
-        let text = format!("Rollout aborted update to revision {}: {text}", pass.revision);
-        status.abort = Some(true);
-        status.aborted_at = Some(Time(pass.stamp));
-        conditions.set("Progressing", "False", "RolloutAborted", &text, pass.stamp);
-        events.push(warning("RolloutAborted", text));
+        abort(pass, status, conditions, events, &text);
         return;
     }
     conditions.set("Progressing", "False", "ProgressDeadlineExceeded", &text, pass.stamp);
+}
+
+/// Records an abort that nobody asked for; the next pass carries it out.
+fn abort(
+    pass: &Pass<'_>,
+    status: &mut RolloutStatus,
+    conditions: &mut Conditions,
+    events: &mut Vec<Event>,
+    detail: &str,
+) {
+    let text = format!("Rollout aborted update to revision {}: {detail}", pass.revision);
+    status.abort = Some(true);
+    status.aborted_at = Some(Time(pass.stamp));
+    conditions.set("Progressing", "False", "RolloutAborted", &text, pass.stamp);
+    events.push(warning("RolloutAborted", text));
 }
 
 fn available(pass: &Pass<'_>, status: &RolloutStatus, conditions: &mut Conditions) {

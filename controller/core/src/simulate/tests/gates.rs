@@ -66,21 +66,6 @@ fn nothing_is_promoted_while_the_operator_has_the_wheel() {
 }
 
 #[test]
-fn an_approval_is_kept_while_another_gate_waits() {
-    let mut cluster = updated(&json!({"prePromotionAnalysis": {"templates": []}}));
-    assert_eq!(cluster.phase(), ("Paused", "BlueGreenPause"));
-    cluster.promote();
-    cluster.wait(60);
-    assert!(cluster.phase().1.starts_with("prePromotionAnalysis cannot be run"), "{}", cluster.phase().1);
-    cluster.edit(|rollout| {
-        let strategy = rollout.spec.strategy.as_mut().and_then(|strategy| strategy.blue_green.as_mut());
-        strategy.expect("blue-green").pre_promotion_analysis = None;
-    });
-    cluster.wait(0);
-    assert_eq!(cluster.active(), cluster.hash(2));
-}
-
-#[test]
 fn an_approval_of_this_hash_and_revision_promotes() {
     let mut cluster = updated(&json!({}));
     assert_eq!(cluster.phase(), ("Paused", "BlueGreenPause"));
@@ -209,21 +194,6 @@ fn a_full_promotion_skips_the_gate_and_not_the_pods() {
     assert_eq!(cluster.active(), cluster.hash(2));
     assert_eq!(cluster.status().promote_full, None);
     assert_eq!(cluster.told("Full promotion requested"), 1);
-}
-
-#[test]
-fn an_analysis_that_cannot_be_run_is_a_gate_that_only_a_full_promotion_passes() {
-    let mut cluster =
-        updated(&json!({"autoPromotionEnabled": true, "prePromotionAnalysis": {"templates": []}}));
-    assert_eq!(cluster.active(), cluster.hash(1));
-    assert_eq!(cluster.phase().0, "Paused");
-    let (_, _, message) = cluster.condition(keys::NOT_HONOURED).expect("a condition");
-    assert!(message.contains("spec.strategy.blueGreen.prePromotionAnalysis"), "{message}");
-    cluster.wait(10_000);
-    assert_eq!(cluster.phase().0, "Paused", "a wait is no failure");
-    cluster.steer(|status| status.promote_full = Some(true));
-    cluster.wait(1);
-    assert_eq!(cluster.active(), cluster.hash(2));
 }
 
 #[test]

@@ -145,20 +145,17 @@ fn another_mistake_replaces_the_message() {
 #[test]
 fn fields_without_effect_are_named() {
     let mut cluster = shop(&json!({"antiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {}}}));
-    with(
-        &mut cluster,
-        r#"{"rollbackWindow": {"hours": 1}, "analysis": {"successfulRunHistoryLimit": 1}, "newerThanUs": true}"#,
-    );
+    with(&mut cluster, r#"{"rollbackWindow": {"hours": 1}, "newerThanUs": true}"#);
     cluster.wait(5);
     let (_, reason, message) = cluster.condition(keys::NOT_HONOURED).expect("a condition");
     assert_eq!(reason, "NotHonoured");
-    let wanted = ["antiAffinity", "spec.rollbackWindow.hours", "spec.analysis"];
+    let wanted = ["antiAffinity", "spec.rollbackWindow.hours"];
     for field in wanted.into_iter().chain(["spec.newerThanUs"]) {
         assert!(message.contains(field), "{message}");
     }
     with(
         &mut cluster,
-        r#"{"rollbackWindow": null, "analysis": null, "newerThanUs": null, "strategy": {"blueGreen":
+        r#"{"rollbackWindow": null, "newerThanUs": null, "strategy": {"blueGreen":
             {"antiAffinity": null}}}"#,
     );
     cluster.wait(1);
