@@ -68,7 +68,7 @@ pub(crate) fn next(
     // The phase reads the peer's conditions, and what is awaited hangs on the phase.
     status.conditions = conditions.list();
     phase::fill(pass, steering, &mut status);
-    awaited::fill(pass, steering, traffic, draft, &status, &mut conditions);
+    awaited::fill(pass, steering, promotion, traffic, draft, &status, &mut conditions);
     status.conditions = conditions.into_list();
     duration::fill(pass, steering, promotion, &mut status);
     events.extend(pause_events(pass, &status));

@@ -7,5 +7,6 @@ mod bad_input;
 mod crash;
 mod recordings;
 mod rights;
+mod strategies;
 mod taking_over;
 mod writes;

@@ -10,7 +10,7 @@ use super::conditions::Conditions;
 use super::deadline;
 use crate::blue_green::drain::{PROOF_TIMEOUT_SECONDS, Traffic};
 use crate::blue_green::plan::{Draft, Pass};
-use crate::blue_green::promotion::{Gate, PAUSE, Steering};
+use crate::blue_green::promotion::{Gate, PAUSE, Promotion, Steering};
 use crate::blue_green::restart;
 use crate::decision::Write;
 use crate::observed::ReplicaSetSeen;
@@ -20,6 +20,7 @@ use crate::seen::after;
 pub(super) fn fill(
     pass: &Pass<'_>,
     steering: &Steering,
+    promotion: &Promotion,
     traffic: &Traffic,
     draft: &Draft,
     status: &RolloutStatus,
@@ -29,7 +30,7 @@ pub(super) fn fill(
     let awaited = by_people
         .or_else(|| restart::awaited(pass.spec, status))
         .or_else(|| analysed(pass, steering))
-        .or_else(|| pods(pass, status, conditions))
+        .or_else(|| pods(pass, promotion.size, status, conditions))
         .or_else(|| followed(pass, traffic, conditions))
         .or_else(|| drained(pass, status, draft));
     match awaited {
@@ -75,10 +76,10 @@ fn analysed(pass: &Pass<'_>, steering: &Steering) -> Awaited {
     Some(("Analysis", format!("{} waits for AnalysisRun {run} to succeed", version(pass))))
 }
 
-fn pods(pass: &Pass<'_>, status: &RolloutStatus, conditions: &Conditions) -> Awaited {
+fn pods(pass: &Pass<'_>, wanted: i32, status: &RolloutStatus, conditions: &Conditions) -> Awaited {
     let works = status.phase.as_deref() == Some("Healthy");
-    let wanted = pass.replicas;
-    if works || pass.is_saturated() || wanted == 0 {
+    let has_all = pass.current.is_some_and(|current| current.is_fully_available(wanted));
+    if works || has_all || wanted == 0 {
         return None;
     }
     let until = deadline::due(pass, conditions);

@@ -87,3 +87,18 @@ fn a_first_deploy_awaits_its_pods_only() {
     cluster.wait(10);
     assert_eq!(awaited(&cluster), None);
 }
+
+#[test]
+fn a_preview_of_fewer_pods_awaits_no_more_than_those() {
+    let mut cluster = deployed(&json!({"previewReplicaCount": 1}));
+    cluster.set_image("example/app:2");
+    cluster.wait(1);
+    let (_, text) = awaited(&cluster).expect("something to wait for");
+    assert!(text.contains("(1 are wanted)"), "{text}");
+    cluster.wait(1);
+    assert_eq!(reason(&cluster), "Promotion");
+    cluster.promote();
+    cluster.wait(1);
+    let (_, text) = awaited(&cluster).expect("something to wait for");
+    assert!(text.contains("(2 are wanted)"), "{text}");
+}
