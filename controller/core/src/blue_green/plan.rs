@@ -60,11 +60,6 @@ impl Pass<'_> {
         self.stable_hash.as_deref() == Some(self.hash.as_str())
     }
 
-    /// Whether the current version has all its pods, available.
-    pub fn is_saturated(&self) -> bool {
-        self.current.is_some_and(|current| current.is_fully_available(self.replicas))
-    }
-
     /// Whether the current version has the traffic already, and only counts as stable once all is well.
     pub fn is_switched(&self) -> bool {
         !self.is_stable() && self.recorded_active.as_deref() == Some(self.hash.as_str())
