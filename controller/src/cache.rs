@@ -9,10 +9,10 @@ mod workloads;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::Timestamp;
 use kube::{Resource, ResourceExt};
-use serde::Deserialize;
 use verdigris_core::{
-    observed::{EndpointSeen, ReplicaSetSeen, ServiceSeen},
+    observed::{EndpointSeen, Neighbour, ReplicaSetSeen, ServiceSeen},
     selector,
     workload::{Reference, Workload, WorkloadKind, WorkloadSeen},
 };
@@ -45,6 +45,10 @@ pub struct Cache {
     pub analysis: AnalysisCache,
     /// Service → the Rollouts that name it.
     rollouts_by_service: BTreeMap<Key, BTreeSet<Key>>,
+    /// Name that Services carry as their manager's → those Services.
+    services_by_manager: BTreeMap<Key, BTreeSet<Key>>,
+    /// First label of a selector within a namespace → the Rollouts that select by it.
+    rollouts_by_label: BTreeMap<(String, String), BTreeSet<Key>>,
     /// UID of a controlling owner (none: orphans) within a namespace → its ReplicaSets.
     replica_sets_by_owner: BTreeMap<(String, Option<String>), BTreeSet<Key>>,
     /// Service → its EndpointSlices.
@@ -60,7 +64,9 @@ pub struct CachedRollout {
     /// `metadata.generation`.
     pub generation: i64,
     resource_version: String,
-    services: Vec<String>,
+    services: BTreeSet<String>,
+    created: Timestamp,
+    selector: Option<Selector>,
     workload: Option<(WorkloadKind, String)>,
     analysed: bool,
 }
@@ -160,9 +166,14 @@ impl Cache {
     /// Takes in what the watch of Rollouts has shown; answers which Rollouts have to be looked at.
     pub fn rollout_shown(&mut self, shown: Shown<RolloutItem>) -> BTreeSet<Key> {
         let changes = self.rollouts.shown(shown, key_of_item, |item| cached_rollout(&item));
+        let mut concerned: BTreeSet<Key> = changes.iter().map(|(key, _)| key.clone()).collect();
         for (key, old) in &changes {
             let analysed = self.rollouts.get(key).is_some_and(|new| new.analysed);
             self.analysis.rollout_shown(key, analysed);
+            self.link_selector(key, old.as_ref());
+            for service in self.renamed(key, old.as_ref()) {
+                concerned.extend(self.naming(&Key::new(&key.namespace, &service)).cloned());
+            }
             for service in old.iter().flat_map(|old| &old.services) {
                 unlink(&mut self.rollouts_by_service, &Key::new(&key.namespace, service), key);
             }
@@ -179,7 +190,69 @@ impl Cache {
                     .insert(key.clone());
             }
         }
-        changes.into_iter().map(|(key, _)| key).collect()
+        concerned
+    }
+
+    /// Services that a Rollout names and did not before, or the other way round: who else names them is concerned.
+    fn renamed(&self, key: &Key, old: Option<&CachedRollout>) -> BTreeSet<String> {
+        let none = BTreeSet::new();
+        let old = old.map_or(&none, |old| &old.services);
+        let new = self.rollouts.get(key).map_or(&none, |new| &new.services);
+        old.symmetric_difference(new).cloned().collect()
+    }
+
+    fn link_selector(&mut self, key: &Key, old: Option<&CachedRollout>) {
+        let place = |cached: &CachedRollout| {
+            let labels = cached.selector.as_ref()?.match_labels.as_ref()?;
+            let (label, value) = labels.first_key_value()?;
+            Some((key.namespace.clone(), format!("{label}={value}")))
+        };
+        let new = self.rollouts.get(key).and_then(place);
+        let old = old.and_then(place);
+        if old != new {
+            if let Some(old) = old {
+                unlink(&mut self.rollouts_by_label, &old, key);
+            }
+            if let Some(new) = new {
+                self.rollouts_by_label.entry(new).or_default().insert(key.clone());
+            }
+        }
+    }
+
+    /// Services that carry this Rollout's name as their manager's.
+    pub fn services_managed_by(&self, rollout: &Key) -> impl Iterator<Item = &ServiceSeen> {
+        let keys = self.services_by_manager.get(rollout).into_iter().flatten();
+        keys.filter_map(|key| self.services.get(key))
+    }
+
+    /// Rollouts other than this one that name one of these Services, or whose selector matches these labels.
+    #[must_use]
+    pub fn neighbours(
+        &self,
+        rollout: &Key,
+        services: &BTreeSet<String>,
+        labels: &BTreeMap<String, String>,
+    ) -> BTreeMap<String, Neighbour> {
+        let namespace = &rollout.namespace;
+        let naming = services.iter().flat_map(|service| {
+            self.rollouts_by_service.get(&Key::new(namespace, service)).into_iter().flatten()
+        });
+        let places = labels.iter().map(|(label, value)| (namespace.clone(), format!("{label}={value}")));
+        let alike = places.flat_map(|place| self.rollouts_by_label.get(&place).into_iter().flatten());
+        let others: BTreeSet<&Key> = naming.chain(alike).filter(|key| *key != rollout).collect();
+        let seen = others.into_iter().filter_map(|key| {
+            let cached = self.rollouts.get(key)?;
+            let overlaps = cached.selector.as_ref().is_some_and(|it| selects(it, labels));
+            let neighbour = Neighbour {
+                name: key.name.clone(),
+                created: cached.created,
+                services: cached.services.clone(),
+                overlaps,
+            };
+            let concerns = overlaps || !cached.services.is_disjoint(services);
+            concerns.then(|| (key.name.clone(), neighbour))
+        });
+        seen.collect()
     }
 
     /// Takes in what the watch of ReplicaSets has shown; answers which Rollouts have to be looked at.
@@ -211,7 +284,22 @@ impl Cache {
     /// Takes in what the watch of Services has shown; answers which Rollouts have to be looked at.
     pub fn service_shown(&mut self, shown: Shown<ServiceItem>) -> BTreeSet<Key> {
         let changes = self.services.shown(shown, key_of_item, ServiceItem::seen);
-        changes.iter().flat_map(|(key, _)| self.naming(key)).cloned().collect()
+        let mut concerned = BTreeSet::new();
+        for (key, old) in &changes {
+            concerned.extend(self.naming(key).cloned());
+            let manager = |seen: &ServiceSeen| Some(Key::new(&key.namespace, seen.managed_by.as_deref()?));
+            let new = self.services.get(key).and_then(manager);
+            let old = old.as_ref().and_then(manager);
+            if let Some(old) = old {
+                unlink(&mut self.services_by_manager, &old, key);
+            }
+            if let Some(new) = new {
+                self.services_by_manager.entry(new.clone()).or_default().insert(key.clone());
+                // Whether it is there and names it or not: in the latter case the mark has to go.
+                concerned.insert(new);
+            }
+        }
+        concerned
     }
 
     /// Takes in what the watch of EndpointSlices has shown; answers which Rollouts have to be looked at.
@@ -281,7 +369,7 @@ impl Cache {
 
     /// The selector of a Rollout, or else that of the workload it references.
     fn selector_of(&self, key: &Key, rollout: &CachedRollout) -> Option<Selector> {
-        selector_of(&rollout.bytes).or_else(|| match self.workloads.get(&rollout.workload_key(key)?)? {
+        rollout.selector.clone().or_else(|| match self.workloads.get(&rollout.workload_key(key)?)? {
             Workload::There(seen) => seen.selector,
             Workload::Missing | Workload::Unreadable(_) => None,
         })
@@ -338,16 +426,33 @@ impl Versioned for CachedSlice {
     }
 }
 
-/// The Services that a blue-green strategy names, read from JSON that may be anything.
-fn services_named(object: &serde_json::Value) -> Vec<String> {
-    let strategy = &object["spec"]["strategy"]["blueGreen"];
-    let names = ["activeService", "previewService"].into_iter().filter_map(|field| strategy[field].as_str());
+/// The Services that a strategy names, whichever it is, read from JSON that may be anything.
+#[must_use]
+pub fn services_named(object: &serde_json::Value) -> BTreeSet<String> {
+    let strategy = &object["spec"]["strategy"];
+    let places = [
+        "/blueGreen/activeService",
+        "/blueGreen/previewService",
+        "/canary/canaryService",
+        "/canary/stableService",
+        "/canary/pingPong/pingService",
+        "/canary/pingPong/pongService",
+        "/canary/trafficRouting/alb/rootService",
+        "/canary/trafficRouting/smi/rootService",
+    ];
+    let names = places.into_iter().filter_map(|place| strategy.pointer(place)?.as_str());
     names.filter(|name| !name.is_empty()).map(str::to_owned).collect()
 }
 
 fn asks_for_analysis(object: &serde_json::Value) -> bool {
     let strategy = &object["spec"]["strategy"]["blueGreen"];
     ["prePromotionAnalysis", "postPromotionAnalysis"].into_iter().any(|field| !strategy[field].is_null())
+}
+
+/// Whether a selector that asks for anything at all matches these labels.
+#[must_use]
+pub fn selects(selector: &Selector, labels: &BTreeMap<String, String>) -> bool {
+    !selector::is_empty(selector) && selector::matches(selector, labels)
 }
 
 fn cached_rollout(item: &RolloutItem) -> CachedRollout {
@@ -357,23 +462,13 @@ fn cached_rollout(item: &RolloutItem) -> CachedRollout {
         generation: item.meta().generation.unwrap_or_default(),
         resource_version: item.resource_version().unwrap_or_default(),
         services: services_named(item.object()),
+        created: item.creation_timestamp().map_or(Timestamp::UNIX_EPOCH, |time| time.0),
+        selector: serde_json::from_value(item.object()["spec"]["selector"].clone()).ok(),
         workload: Reference::parse(&item.object()["spec"]["workloadRef"])
             .ok()
             .map(|reference| (reference.kind, reference.name.to_owned())),
         analysed: asks_for_analysis(item.object()),
     }
-}
-
-fn selector_of(rollout: &[u8]) -> Option<Selector> {
-    #[derive(Deserialize)]
-    struct Selected {
-        spec: SelectedSpec,
-    }
-    #[derive(Deserialize)]
-    struct SelectedSpec {
-        selector: Option<Selector>,
-    }
-    serde_json::from_slice::<Selected>(rollout).ok()?.spec.selector
 }
 
 fn key_of_item<T: ResourceExt>(item: &T) -> Key {

@@ -117,6 +117,12 @@ impl<'a> Commit<'a> {
                 self.patch::<Service>(Kind::Service, &point.at, &what, Style::Merge, body).await?;
                 &counters.point_service
             }
+            Write::ReleaseService(at) => {
+                let body = json!({"metadata": {"annotations": {keys::MANAGED_BY: null}},
+                    "spec": {"selector": {keys::POD_TEMPLATE_HASH: null}}});
+                self.patch::<Service>(Kind::Service, at, &what, Style::Merge, body).await?;
+                &counters.release_service
+            }
             Write::AnnotateRollout(annotations) => {
                 let body = json!({"metadata": {"annotations": annotations}});
                 self.patch::<Rollout>(Kind::Rollout, &self.rollout_seen(), &what, Style::Merge, body).await?;
@@ -368,6 +374,7 @@ pub fn describe(write: &Write) -> String {
         Write::AdoptReplicaSet(at) => format!("adopt ReplicaSet {}", at.name),
         Write::ReleaseReplicaSet(at) => format!("release ReplicaSet {}", at.name),
         Write::PointService(point) => format!("point Service {} at {}", point.at.name, point.hash),
+        Write::ReleaseService(at) => format!("let Service {} go", at.name),
         Write::AnnotateRollout(annotations) => {
             let names: Vec<_> = annotations.keys().map(String::as_str).collect();
             format!("annotate Rollout: {}", names.join(", "))

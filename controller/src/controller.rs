@@ -23,7 +23,7 @@ use crate::{
     barrier::Barrier,
     cache::Cache,
     counters::Counters,
-    gather::gather,
+    gather::{gather, gather_gone},
     items::{AnalysisRunItem, ReplicaSetItem, RolloutItem, ServiceItem, WorkloadItem},
     key::{Key, Kind, ObjectId},
     observe::Observer,
@@ -205,8 +205,10 @@ impl Controller {
 
     fn start_pass(&mut self, rollout: Key, now: Instant) {
         let Some(cached) = self.cache.rollout(&rollout) else {
-            self.forget(&rollout);
-            return;
+            let Some(observed) = gather_gone(&self.cache, &rollout) else { return self.forget(&rollout) };
+            let (means, key) = (self.means.clone(), rollout.clone());
+            let pass = async move { pass::run(&means, &key, observed, None).await };
+            return self.begin(rollout, pass.boxed(), false);
         };
         if let Some(rival) = self.rivals.of(&rollout) {
             let (rival, uid) = (rival.to_owned(), cached.uid.clone());

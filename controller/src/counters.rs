@@ -48,6 +48,8 @@ pub struct WriteCounts {
     pub own_replica_set: Count,
     /// Services pointed at a version.
     pub point_service: Count,
+    /// Services let go that no Rollout names any more.
+    pub release_service: Count,
     /// Referenced Deployments scaled down.
     pub scale_workload: Count,
     /// AnalysisRuns created.

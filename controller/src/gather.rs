@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde_json::Value;
 use verdigris_core::{
-    observed::{Observed, Refusal, ReplicaSetSeen},
+    observed::{Observed, Refusal, ReplicaSetSeen, analysis::AnalysisSeen},
     selector,
     workload::{Reference, Workload},
 };
-use verdigris_crds::{BlueGreenStrategy, Rollout, Selector};
+use verdigris_crds::{BlueGreenStrategy, Rollout, RolloutSpec, Selector};
 
 use crate::{cache::Cache, key::Key};
 
@@ -26,6 +27,19 @@ pub fn gather(cache: &Cache, rollout: Rollout, refusal: Option<Refusal>) -> Obse
     let orphans = cache.replica_sets_of(&namespace, None).filter(|seen| adoptable(seen, wanted));
     let replica_sets: BTreeMap<_, _> =
         owned.chain(orphans).map(|seen| (seen.name.clone(), seen.clone())).collect();
+    let key = Key::new(&namespace, rollout.metadata.name.as_deref().unwrap_or_default());
+    let named: BTreeSet<String> = service_names(&rollout).map(str::to_owned).collect();
+    let left_services: BTreeMap<_, _> = cache
+        .services_managed_by(&key)
+        .filter(|service| !named.contains(&service.name))
+        .map(|service| (service.name.clone(), service.clone()))
+        .collect();
+    let concerned = named.iter().chain(left_services.keys()).cloned().collect();
+    let template = match &workload {
+        Some(Workload::There(seen)) => Some(&seen.template),
+        _ => rollout.spec.template.as_ref(),
+    };
+    let neighbours = cache.neighbours(&key, &concerned, &labels_of(template));
     let services = service_names(&rollout)
         .map(|name| (name.to_owned(), cache.service(&Key::new(&namespace, name)).cloned()))
         .collect();
@@ -42,9 +56,48 @@ pub fn gather(cache: &Cache, rollout: Rollout, refusal: Option<Refusal>) -> Obse
         templates: None,
         workload,
         analysis,
+        left_services,
+        neighbours,
+        gone: false,
         fresh: BTreeSet::new(),
         refusal,
     }
+}
+
+/// What the caches show of what a Rollout that is gone has left behind; `None` if that is nothing.
+#[must_use]
+pub fn gather_gone(cache: &Cache, rollout: &Key) -> Option<Observed> {
+    let left = cache.services_managed_by(rollout);
+    let left_services: BTreeMap<_, _> = left.map(|service| (service.name.clone(), service.clone())).collect();
+    if left_services.is_empty() {
+        return None;
+    }
+    let mut named = Rollout::new(&rollout.name, RolloutSpec::default());
+    named.metadata.namespace = Some(rollout.namespace.clone());
+    let concerned = left_services.keys().cloned().collect();
+    Some(Observed {
+        rollout: named,
+        replica_sets: BTreeMap::new(),
+        services: BTreeMap::new(),
+        active_endpoints: None,
+        pods: BTreeMap::new(),
+        templates: None,
+        workload: None,
+        neighbours: cache.neighbours(rollout, &concerned, &BTreeMap::new()),
+        left_services,
+        analysis: AnalysisSeen::default(),
+        gone: true,
+        fresh: BTreeSet::new(),
+        refusal: None,
+    })
+}
+
+/// The labels of a pod template.
+pub fn labels_of(template: Option<&Value>) -> BTreeMap<String, String> {
+    let labels =
+        template.and_then(|template| template.pointer("/metadata/labels")).and_then(Value::as_object);
+    let text = |(label, value): (&String, &Value)| Some((label.clone(), value.as_str()?.to_owned()));
+    labels.into_iter().flatten().filter_map(text).collect()
 }
 
 /// Whether nobody controls the ReplicaSet and the Rollout's selector matches it.

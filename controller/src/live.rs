@@ -6,12 +6,13 @@ use futures::{
     FutureExt,
     future::{BoxFuture, join_all},
 };
+use jiff::Timestamp;
 use kube::{Resource, ResourceExt};
 use serde_json::{Value, json};
 use verdigris_core::{
     analysis,
     observed::{
-        EndpointSeen, Fresh, Observed, PodSeen, ReplicaSetSeen, ServiceSeen, TemplatesSeen,
+        EndpointSeen, Fresh, Neighbour, Observed, PodSeen, ReplicaSetSeen, ServiceSeen, TemplatesSeen,
         analysis::{AnalysisRunSeen, AnalysisSeen},
     },
     selector,
@@ -20,7 +21,8 @@ use verdigris_core::{
 use verdigris_crds::{Rollout, Selector, keys};
 
 use crate::{
-    gather::{active_service, adoptable, blue_green, service_names},
+    cache::{selects, services_named},
+    gather::{active_service, adoptable, blue_green, labels_of, service_names},
     items::{
         AnalysisRunItem, PodItem, ReplicaSetItem, RolloutItem, ServiceItem, SliceItem, TemplateItem,
         controller_of,
@@ -39,7 +41,8 @@ pub enum Outcome {
 }
 
 enum Answer {
-    Services(BTreeMap<String, Option<ServiceSeen>>),
+    Services(BTreeMap<String, Option<ServiceSeen>>, BTreeMap<String, ServiceSeen>),
+    Neighbours(BTreeMap<String, Neighbour>),
     ReplicaSets(BTreeMap<String, ReplicaSetSeen>),
     ActiveEndpoints(Option<Vec<EndpointSeen>>),
     Pods(String, Vec<PodSeen>),
@@ -55,7 +58,13 @@ pub async fn read(
     observed: &mut Observed,
     asked: &BTreeSet<Fresh>,
 ) -> Result<Outcome, CallError> {
-    if asked.contains(&Fresh::Rollout) {
+    if asked.contains(&Fresh::Rollout) && observed.gone {
+        let namespace = observed.rollout.metadata.namespace.as_deref().unwrap_or_default();
+        if server.get::<RolloutItem>(namespace, observed.name()).await?.is_some() {
+            // It is there after all, and a pass of its own sees to it.
+            return Ok(Outcome::NoRollout);
+        }
+    } else if asked.contains(&Fresh::Rollout) {
         let Some(rollout) = rollout(server, &observed.rollout).await? else {
             return Ok(Outcome::NoRollout);
         };
@@ -80,7 +89,8 @@ pub async fn read(
     for part in asked {
         reads.push(match part {
             Fresh::Rollout | Fresh::Workload => continue,
-            Fresh::Services => services(server, namespace, &seen.rollout).boxed(),
+            Fresh::Services => services(server, namespace, seen).boxed(),
+            Fresh::Neighbours => neighbours(server, namespace, seen).boxed(),
             Fresh::ReplicaSets => replica_sets(server, namespace, seen).boxed(),
             Fresh::ActiveEndpoints => endpoints(server, namespace, &seen.rollout).boxed(),
             Fresh::Pods(name) => pods(server, namespace, name, seen.replica_sets.get(name)).boxed(),
@@ -89,12 +99,16 @@ pub async fn read(
         });
     }
     if unseen && !asked.contains(&Fresh::Services) {
-        reads.push(services(server, namespace, &seen.rollout).boxed());
+        reads.push(services(server, namespace, seen).boxed());
     }
     let answers = join_all(reads).await;
     for answer in answers {
         match answer? {
-            Answer::Services(services) => observed.services = services,
+            Answer::Services(services, left) => {
+                observed.services = services;
+                observed.left_services = left;
+            }
+            Answer::Neighbours(neighbours) => observed.neighbours = neighbours,
             Answer::ReplicaSets(replica_sets) => observed.replica_sets = replica_sets,
             Answer::ActiveEndpoints(endpoints) => observed.active_endpoints = endpoints,
             Answer::Pods(replica_set, pods) => _ = observed.pods.insert(replica_set, pods),
@@ -140,13 +154,37 @@ async fn workload(server: &Server, rollout: &Rollout) -> Result<Option<Workload>
     }))
 }
 
-async fn services(server: &Server, namespace: &str, rollout: &Rollout) -> Result<Answer, CallError> {
+async fn services(server: &Server, namespace: &str, observed: &Observed) -> Result<Answer, CallError> {
     let mut services = BTreeMap::new();
-    for name in service_names(rollout) {
+    for name in service_names(&observed.rollout) {
         let seen = server.get::<ServiceItem>(namespace, name).await?.map(ServiceItem::seen);
         services.insert(name.to_owned(), seen);
     }
-    Ok(Answer::Services(services))
+    let mut left = BTreeMap::new();
+    for name in observed.left_services.keys().filter(|name| !services.contains_key(*name)) {
+        let seen = server.get::<ServiceItem>(namespace, name).await?.map(ServiceItem::seen);
+        let seen = seen.filter(|seen| seen.managed_by.as_deref() == Some(observed.name()));
+        left.extend(seen.map(|seen| (name.clone(), seen)));
+    }
+    Ok(Answer::Services(services, left))
+}
+
+/// All Rollouts of the namespace, whichever controller's, as far as they want what this one wants.
+async fn neighbours(server: &Server, namespace: &str, observed: &Observed) -> Result<Answer, CallError> {
+    let listed = server.list::<RolloutItem>(namespace, "").await?;
+    let labels = labels_of(observed.template());
+    let others = listed.iter().filter(|item| item.name_any() != observed.name());
+    let seen = others.map(|item| {
+        let selector = serde_json::from_value(item.object()["spec"]["selector"].clone()).ok();
+        let neighbour = Neighbour {
+            name: item.name_any(),
+            created: item.creation_timestamp().map_or(Timestamp::UNIX_EPOCH, |time| time.0),
+            services: services_named(item.object()),
+            overlaps: selector.is_some_and(|selector| selects(&selector, &labels)),
+        };
+        (neighbour.name.clone(), neighbour)
+    });
+    Ok(Answer::Neighbours(seen.collect()))
 }
 
 /// ReplicaSets that the selector matches come from a list. Those that the Rollout controls though the selector no longer

@@ -100,6 +100,8 @@ pub async fn run(means: &Means, rollout: &Key, mut observed: Observed, untold: O
     let mut report = match decided {
         Ok(Some(decision)) if means.observe => look_on(means, observed, decision),
         Ok(Some(decision)) => carry_out(means, rollout, &observed, decision).await,
+        // It is there after all: another controller's, or the watch is about to show it.
+        Ok(None) if observed.gone => Report::default(),
         // The watch will say so too.
         Ok(None) => Report { ending: Ending::Later(Duration::ZERO), ..Report::default() },
         Err(Stop::Call(error)) => failed(means, rollout, &error, false),

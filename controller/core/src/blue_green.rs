@@ -9,6 +9,7 @@
 //! | how large the new version is to be before it is promoted | [`preview_size`] |
 //! | whether going back to a version needs a gate | [`rollback`] |
 //! | how large each ReplicaSet is to be, and its annotations | [`scale`] |
+//! | which Services are let go | [`left_behind`] |
 //! | when the Deployment goes that the template comes from | [`workload`] |
 //! | what analyses say, and which runs they need | [`analysis`] |
 //! | which old ReplicaSets are of no use any more | [`history`] |
@@ -21,6 +22,7 @@
 pub(crate) mod analysis;
 pub(crate) mod drain;
 pub(crate) mod history;
+pub(crate) mod left_behind;
 pub(crate) mod plan;
 pub(crate) mod preview;
 pub(crate) mod preview_size;
@@ -48,6 +50,7 @@ pub(crate) fn decide(pass: &Pass<'_>) -> Result<Decision, BTreeSet<Fresh>> {
     let traffic = drain::traffic(pass, &services, &mut draft);
     scale::all(pass, &steering, &services, &promoted, &traffic, &mut draft);
     workload::relieve(pass, &promoted, &mut draft);
+    left_behind::let_go(pass, &services, &promoted, &mut draft);
     history::prune(pass, &promoted, &mut draft);
     analysis::act(pass, &steering, &promoted, &mut draft);
     restart::evict(pass, &mut draft);

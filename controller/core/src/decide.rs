@@ -2,6 +2,7 @@
 //!
 //! | step | outcome |
 //! | --- | --- |
+//! | gone | what it has left of its marks on Services goes |
 //! | being deleted | nothing |
 //! | canary | a condition that says so, nothing else |
 //! | the workload that is referenced cannot be had | condition InvalidSpec, nothing else |
@@ -23,6 +24,7 @@ use crate::blue_green::plan::{Pass, at};
 use crate::blue_green::scale::copied_annotations;
 use crate::decision::{Decision, Event, NewReplicaSet, Outcome, Write};
 use crate::identity::{self, Identity};
+use crate::neighbours;
 use crate::observed::{Fresh, Observed, Refusal, ReplicaSetSeen};
 use crate::seen::{after, whole_seconds};
 use crate::selector;
@@ -74,11 +76,17 @@ fn told_of_refusal(observed: &Observed, decision: Decision, now: Timestamp) -> D
 fn pipeline(observed: &Observed, now: Timestamp) -> Result<Decision, BTreeSet<Fresh>> {
     let seen = observed.rollout.status.clone().unwrap_or_default();
     let stamp = whole_seconds(now);
+    if observed.gone {
+        return blue_green::left_behind::let_go_of_all(observed);
+    }
     if observed.rollout.metadata.deletion_timestamp.is_some() {
         return Ok(Decision { status: seen, ..Decision::default() });
     }
     if let Some(decision) = not_acted_on(observed, &seen, stamp) {
         return Ok(decision);
+    }
+    if neighbours::must_be_read(observed) {
+        return Err(BTreeSet::from([Fresh::Neighbours]));
     }
     let generation_due = workload::generation_due(observed);
     let resolved = match workload::resolve(observed) {
@@ -95,6 +103,11 @@ fn pipeline(observed: &Observed, now: Timestamp) -> Result<Decision, BTreeSet<Fr
         return Ok(Decision { writes: vec![Write::DefaultReplicas], status: seen, ..Decision::default() });
     };
     let claims = claims(observed, valid.selector);
+    // Garbage collection follows owner references: one to a Rollout that has gone would take the pods away.
+    let adopts = claims.iter().any(|claim| matches!(claim, Write::AdoptReplicaSet(_)));
+    if adopts && !observed.fresh.contains(&Fresh::Rollout) {
+        return Err(BTreeSet::from([Fresh::Rollout, Fresh::ReplicaSets]));
+    }
     if !claims.is_empty() {
         return Ok(Decision { writes: claims, status: seen, ..Decision::default() });
     }

@@ -48,6 +48,8 @@ pub enum Write {
     ReleaseReplicaSet(Precondition),
     /// Points a Service at one version.
     PointService(PointService),
+    /// Takes hash and mark off a Service that no Rollout names any more.
+    ReleaseService(Precondition),
     /// Changes annotations of the Rollout; `None` removes one.
     AnnotateRollout(BTreeMap<String, Option<String>>),
     /// Takes pods from the Deployment that `spec.workloadRef` names.

@@ -13,6 +13,7 @@
 //! | R6 | writes go only to objects that we own, or that this Rollout names |
 //! | R7 | the referenced Deployment never gains pods, and loses none that are needed to serve |
 //! | R8 | where an analysis before promotion is asked for, nothing is promoted without a successful run for that hash and revision; where one after it is asked for, the old version stays stable, with its pods, until such a run has succeeded; except by the initial deploy, a full promotion, or back to a formerly stable version that is warm |
+//! | R9 | a Service is let go, or taken over, only where no other Rollout names it |
 //!
 //! Dangerous writes are refused too if what they depend on was not read live.
 
@@ -56,6 +57,8 @@ pub enum Rule {
     R7,
     /// Analyses.
     R8,
+    /// Services that change hands.
+    R9,
     /// Dangerous writes need live reads.
     Fresh,
 }
@@ -86,6 +89,8 @@ struct World<'a> {
     owned: BTreeMap<String, ReplicaSetSeen>,
     /// Hashes that Services select, by Service name, as the writes leave them.
     selected: BTreeMap<String, String>,
+    /// Hashes that Services which were left behind select, by Service name, as the writes leave them.
+    left: BTreeMap<String, String>,
     active_service: String,
     desired: i32,
     /// What the active Service selected before a write of this very decision moved it.
@@ -109,6 +114,11 @@ impl<'a> World<'a> {
                 .iter()
                 .filter_map(|(name, service)| Some((name.clone(), service.as_ref()?.hash()?.to_owned())))
                 .collect(),
+            left: observed
+                .left_services
+                .iter()
+                .filter_map(|(name, service)| Some((name.clone(), service.hash()?.to_owned())))
+                .collect(),
             active_service: blue_green.map(|strategy| strategy.active_service.clone()).unwrap_or_default(),
             desired: spec.replicas.unwrap_or(1),
             just_left: Vec::new(),
@@ -125,10 +135,13 @@ impl<'a> World<'a> {
                 let orphan = self.observed.replica_sets.get(&at.name);
                 let is_orphan =
                     orphan.is_some_and(|seen| seen.controller_uid.is_none() && seen.uid == at.uid);
-                ensure(is_orphan, Rule::R6, || format!("adopt {}: it is not an orphan", at.name))
+                ensure(is_orphan, Rule::R6, || format!("adopt {}: it is not an orphan", at.name))?;
+                // A reference to a Rollout that has gone would take the pods away.
+                self.needs(&[Fresh::Rollout], &format!("adopt {}", at.name))
             }
             Write::ReleaseReplicaSet(at) => self.own(at, "release").map(|_| ()),
             Write::PointService(point) => self.point(point),
+            Write::ReleaseService(at) => self.release(at),
             Write::ScaleWorkload(scale) => self.scale_workload(scale),
             Write::AnnotateRollout(_) | Write::DefaultReplicas => Ok(()),
             Write::EvictPods(evictions) => self.evict(evictions),
@@ -207,9 +220,7 @@ impl<'a> World<'a> {
         let name = &point.at.name;
         let what = format!("point service {name} to {}", point.hash);
         let service = self.observed.service(name).filter(|service| service.uid == point.at.uid);
-        let is_ours = service.is_some_and(|service| {
-            service.managed_by.as_deref().is_none_or(|owner| owner == self.observed.name())
-        });
+        let is_ours = service.is_some_and(|service| self.is_free(service));
         let spec = &self.observed.rollout.spec;
         let blue_green = spec.strategy.as_ref().and_then(|strategy| strategy.blue_green.as_ref());
         let is_preview = blue_green.is_some_and(|it| it.preview_service.as_deref() == Some(name));
@@ -262,6 +273,7 @@ impl<'a> World<'a> {
         let blue_green = self.seen.blue_green.as_ref();
         let run = blue_green.and_then(|seen| seen.pre_promotion_analysis_run_status.as_ref());
         let cleared = is_meant
+            && !self.seen.other.contains_key("currentStepHash")
             && run.is_none_or(|run| run.status != "Inconclusive")
             && self.seen.controller_pause == Some(true)
             && self.seen.pause_conditions.as_ref().is_none_or(Vec::is_empty);
@@ -362,7 +374,7 @@ impl<'a> World<'a> {
         // What is stable until this very decision stays for it: the status is written last.
         let is_stable = self.decision.status.stable_rs.as_deref() == Some(hash)
             || self.seen.stable_rs.as_deref() == Some(hash);
-        let serves = active == Some(hash) || is_recorded || is_stable;
+        let serves = active == Some(hash) || is_recorded || is_stable || self.is_left_selected(hash);
         // To what is desired, which may be nothing, is no loss; except for versions that are out of use and draining.
         if replicas >= self.desired && seen.replicas_wanted > 0 && (replicas > 0 || serves || is_current) {
             return Ok(());
@@ -476,6 +488,7 @@ fn refuse<T>(rule: Rule, message: String) -> Result<T, Refused> {
 }
 
 mod pods;
+mod services;
 #[cfg(test)]
 mod tests;
 mod workload;

@@ -17,6 +17,7 @@ mod decide;
 pub mod decision;
 pub mod guard;
 pub mod identity;
+mod neighbours;
 pub mod observed;
 mod seen;
 pub mod selector;

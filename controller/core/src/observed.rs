@@ -20,6 +20,12 @@ pub struct Observed {
     pub replica_sets: BTreeMap<String, ReplicaSetSeen>,
     /// Services that the strategy names, by name; `None` where there is no such Service.
     pub services: BTreeMap<String, Option<ServiceSeen>>,
+    /// Services that carry this Rollout's name as their manager though it does not name them (any more), by name.
+    pub left_services: BTreeMap<String, ServiceSeen>,
+    /// Other Rollouts of the namespace that name one of these Services, or whose selector matches our pods, by name.
+    pub neighbours: BTreeMap<String, Neighbour>,
+    /// Whether there is no such Rollout (any more): what is here of it is its name.
+    pub gone: bool,
     /// Endpoints of the active Service. `None` if they may not be read (no permission) or are not known yet.
     pub active_endpoints: Option<Vec<EndpointSeen>>,
     /// Pods of ReplicaSets, by ReplicaSet name, where a live read was asked for with [`Fresh::Pods`].
@@ -55,6 +61,8 @@ pub enum Fresh {
     Workload,
     /// One AnalysisRun, by name.
     AnalysisRun(String),
+    /// All other Rollouts of the namespace.
+    Neighbours,
 }
 
 /// What a decision needs of a ReplicaSet; its pod template is not among it.
@@ -107,6 +115,19 @@ pub struct ServiceSeen {
     pub selector: BTreeMap<String, String>,
     /// The annotation `managed-by-rollouts`.
     pub managed_by: Option<String>,
+}
+
+/// What a decision needs of another Rollout.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Neighbour {
+    /// `metadata.name`.
+    pub name: String,
+    /// `metadata.creationTimestamp`.
+    pub created: Timestamp,
+    /// The Services that its strategy names, whichever that is.
+    pub services: BTreeSet<String>,
+    /// Whether its selector matches the pods of the Rollout in question.
+    pub overlaps: bool,
 }
 
 /// One endpoint of a Service, from its EndpointSlices.

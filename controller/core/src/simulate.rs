@@ -47,7 +47,7 @@ use verdigris_crds::Rollout;
 use crate::decision::{Decision, Event, Outcome, Write};
 use crate::guard::{Refused, guard};
 use crate::observed::analysis::{AnalysisRunSeen, TemplateName};
-use crate::observed::{Fresh, Observed, ReplicaSetSeen, ServiceSeen};
+use crate::observed::{Fresh, Neighbour, Observed, ReplicaSetSeen, ServiceSeen};
 use crate::seen::after;
 use crate::workload::Workload;
 
@@ -129,6 +129,8 @@ pub struct Cluster {
     pub pods: BTreeMap<String, Vec<Pod>>,
     /// Services by name.
     pub services: BTreeMap<String, ServiceSeen>,
+    /// Other Rollouts of the namespace.
+    pub neighbours: BTreeMap<String, Neighbour>,
     /// The workload that the Rollout may reference.
     pub workload: Option<Workload>,
     /// AnalysisRuns by name.
@@ -178,6 +180,7 @@ impl Cluster {
             templates: BTreeMap::new(),
             pods: BTreeMap::new(),
             services: BTreeMap::new(),
+            neighbours: BTreeMap::new(),
             workload: None,
             analysis_runs: BTreeMap::new(),
             analysis_templates: BTreeMap::new(),

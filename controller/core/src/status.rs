@@ -23,6 +23,7 @@ use crate::blue_green::promotion::{self, Gate, PAUSE, Promotion, Steering, other
 use crate::blue_green::restart;
 use crate::blue_green::services::Services;
 use crate::decision::Event;
+use crate::neighbours;
 use crate::workload;
 use conditions::Conditions;
 
@@ -101,6 +102,10 @@ fn carried(pass: &Pass<'_>, steering: &Steering, promotion: &Promotion) -> Rollo
     let mut blue_green = status.blue_green.take().unwrap_or_default();
     blue_green.scale_up_preview_check_point = promotion.checkpoint.then_some(true);
     status.blue_green = Some(blue_green);
+    // What a canary left: there are no steps any more.
+    for field in ["currentStepHash", "currentStepIndex"] {
+        status.other.remove(field);
+    }
     // The peer always writes this empty struct; clients compare whole statuses.
     status.other.entry("canary".to_owned()).or_insert_with(|| json!({}));
     status
@@ -135,7 +140,7 @@ fn pauses(
     }
     let mut pauses: Vec<PauseCondition> = other_pauses(pass).cloned().collect();
     pauses.extend(steering.pause.clone());
-    if pass.transition {
+    if pass.transition || promotion::is_of_canary(pass.seen) {
         status.controller_pause = None;
     }
     if switched || (waits || promotion.checkpoint) && (needs_none || steering.fast_rollback) {
@@ -248,6 +253,7 @@ fn own_conditions(
         conditions.put(keys::APPROVAL_CONDITION, "False", "Refused", text, stamp);
         events.push(warning("ApprovalRefused", text.clone()));
     }
+    events.extend(neighbours::tell_overlap(pass, conditions));
     match &services.drift {
         Some(text) => {
             if conditions.put(keys::SERVICE_DRIFT, "True", "LeftAlone", text, stamp) {

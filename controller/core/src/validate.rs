@@ -8,6 +8,7 @@ use serde_json::Value;
 use verdigris_crds::{BlueGreenStrategy, RolloutSpec, Selector, keys};
 
 use crate::analysis::{self, Moment, Source};
+use crate::neighbours;
 use crate::observed::{Observed, Refusal, ServiceSeen};
 use crate::selector;
 
@@ -260,12 +261,6 @@ fn service<'a>(
             )));
         }
     }
-    match found.managed_by.as_deref() {
-        Some(other) if other != observed.name() => Err(wrong(format!(
-            "Service \"{name}\" is managed by another Rollout; that one is \"{other}\": use a Service of this \
-             Rollout's own, or take the annotation {} off",
-            keys::MANAGED_BY
-        ))),
-        Some(_) | None => Ok(found),
-    }
+    neighbours::check(observed, field, found)?;
+    Ok(found)
 }

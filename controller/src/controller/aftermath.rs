@@ -36,8 +36,16 @@ impl Controller {
             self.cache.workload_read(rollout, workload);
         }
         let Some(cached) = self.cache.rollout(rollout) else {
-            self.queue.ended(rollout, Ended::Changed, None, now);
-            self.forget(rollout);
+            let again = match report.ending {
+                Ending::Done | Ending::Outdated => None,
+                Ending::Refused(_) => Some(REFUSAL_HOLD_MAX),
+                Ending::Later(wait) => Some(wait),
+            };
+            let ended = again.map_or(Ended::Changed, |wait_min| Ended::Failed { wait_min });
+            self.queue.ended(rollout, ended, again.map(|_| now + self.options.resync), now);
+            if again.is_none() {
+                self.forget(rollout);
+            }
             return;
         };
         let mut watch_again = None;

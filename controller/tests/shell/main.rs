@@ -13,6 +13,7 @@ mod commit;
 mod crash;
 mod faults;
 mod live_reads;
+mod neighbours;
 mod observe;
 mod one_by_one;
 mod ownership;

@@ -3,6 +3,7 @@
 use crate::decision::Write;
 use crate::observed::{Fresh, ReplicaSetSeen};
 
+use super::left_behind;
 use super::plan::{Draft, Pass, at};
 use super::promotion::Promotion;
 
@@ -29,7 +30,9 @@ pub(crate) fn prune(pass: &Pass<'_>, promotion: &Promotion, draft: &mut Draft) {
     let surplus = others.len().saturating_sub(limit);
     for seen in others.into_iter().take(surplus) {
         let is_empty = seen.replicas_wanted == 0 && seen.replicas == 0 && seen.status_is_current();
-        if is_empty && !selected.contains(&seen.hash(pass.observed.name())) {
+        let is_selected = selected.contains(&seen.hash(pass.observed.name()))
+            || left_behind::selects(pass, pass.hash_of(seen));
+        if is_empty && !is_selected {
             draft.need([Fresh::Rollout, Fresh::Services, Fresh::ReplicaSets]);
             draft.delete.push(Write::DeleteReplicaSet(at(seen)));
         }

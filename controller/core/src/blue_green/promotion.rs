@@ -1,7 +1,7 @@
 //! What users ask for, and whether the new version may be promoted now.
 
 use jiff::Timestamp;
-use verdigris_crds::{Condition, PauseCondition, keys};
+use verdigris_crds::{Condition, PauseCondition, RolloutStatus, keys};
 
 use crate::approval::{self, Standing};
 use crate::seen::after;
@@ -119,10 +119,14 @@ fn condition<'p>(pass: &Pass<'p>, type_: &str) -> Option<&'p Condition> {
     pass.seen.conditions.iter().flatten().find(|condition| condition.type_ == type_)
 }
 
-/// Nothing was ever active, and no earlier version waits, ready, to be so.
+/// Nothing was ever active, and no earlier version waits, ready, to be so. After another strategy nothing is recorded as
+/// active either; then the status says that something was available.
 fn is_initial(pass: &Pass<'_>) -> bool {
-    let waits =
-        pass.stable.is_some_and(|stable| !pass.is_stable() && stable.is_fully_available(pass.replicas));
+    let has_served = condition(pass, "Available").is_some_and(|condition| condition.status == "True");
+    let waits = pass.stable.is_some_and(|stable| {
+        let serves = has_served && stable.ready_replicas > 0 && !stable.deleting;
+        !pass.is_stable() && (serves || stable.is_fully_available(pass.replicas))
+    });
     pass.recorded_active.is_none() && !waits
 }
 
@@ -176,6 +180,13 @@ fn update_began(pass: &Pass<'_>) -> Option<Timestamp> {
     if pass.transition && settled { Some(pass.stamp) } else { started.map(|time| time.0) }
 }
 
+/// Whether the pauses in this status, and what users did about them, were of a canary. They say nothing of a promotion.
+pub(crate) fn is_of_canary(seen: &RolloutStatus) -> bool {
+    let has_step =
+        ["currentStepHash", "currentStepIndex"].iter().any(|field| seen.other.contains_key(*field));
+    has_step || seen.pause_conditions.iter().flatten().any(|pause| pause.reason == "CanaryPauseStep")
+}
+
 /// The stock client approves by clearing the pause. What is left, `controllerPause` alone, is kept until the promotion
 /// has happened, so an approval is not lost because a pod was unready in that very pass.
 fn stock_approval(pass: &Pass<'_>) -> Option<String> {
@@ -185,7 +196,7 @@ fn stock_approval(pass: &Pass<'_>) -> Option<String> {
         && seen.current_pod_hash.as_deref() == Some(pass.hash.as_str());
     // Cleared was the pause after an analysis that did not know: that asks for another one, and is no approval.
     let goes_on = status_is_inconclusive(pass);
-    (cleared && !goes_on).then(|| {
+    (cleared && !goes_on && !is_of_canary(seen)).then(|| {
         format!(
             "Approval of {} (revision {}) by somebody, unverified, through a cleared status.pauseConditions",
             pass.hash, pass.revision
@@ -254,7 +265,8 @@ pub(crate) fn verdict(pass: &Pass<'_>, steering: &Steering, draft: &mut Draft) -
 /// Pauses that are not ours to end, for example `InconclusiveAnalysisRun` of a controller before us.
 pub(crate) fn other_pauses<'p>(pass: &Pass<'p>) -> impl Iterator<Item = &'p PauseCondition> {
     let seen = if pass.transition { None } else { pass.seen.pause_conditions.as_ref() };
-    seen.into_iter().flatten().filter(|pause| pause.reason != PAUSE)
+    // A pause between steps is none that blue-green knows: it ends with the strategy that began it.
+    seen.into_iter().flatten().filter(|pause| pause.reason != PAUSE && pause.reason != "CanaryPauseStep")
 }
 
 /// What is stable at the end of the pass.

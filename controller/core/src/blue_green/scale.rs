@@ -10,6 +10,7 @@ use crate::seen::after;
 
 use super::analysis::INCONCLUSIVE;
 use super::drain::{self, Traffic};
+use super::left_behind;
 use super::plan::{Change, Draft, Pass, normal};
 use super::promotion::{Promotion, Steering};
 use super::rollback;
@@ -136,7 +137,9 @@ fn aborted_size(
     let current = change.seen;
     let delay = pass.strategy.abort_scale_down_delay_seconds.unwrap_or(DEFAULT_DELAY_SECONDS);
     let selects_it = |hash: &Option<String>| hash.as_deref() == Some(pass.hash.as_str());
-    let is_selected = selects_it(&services.live_active) || selects_it(&services.recorded_active);
+    let is_selected = selects_it(&services.live_active)
+        || selects_it(&services.recorded_active)
+        || left_behind::selects(pass, &pass.hash);
     if is_selected || pass.stable.is_none() || delay == 0 {
         resize(pass, if is_selected { pass.replicas } else { steering.wanted }, change);
         return;
@@ -175,6 +178,7 @@ fn others(pass: &Pass<'_>, services: &Services, promotion: &Promotion, traffic: 
             .into_iter()
             .any(|reference| reference.as_deref() == Some(hash))
             || hash == pass.hash
+            || left_behind::selects(pass, hash)
     };
     let mut others: Vec<&ReplicaSetSeen> = pass
         .observed

@@ -124,7 +124,7 @@ fn target(pass: &Pass<'_>, steering: &Steering, verdict: &Verdict) -> Option<Str
 
 /// Points a Service at a version, unless it is so already.
 pub(crate) fn write(service: &ServiceSeen, hash: &str, rollout: &str) -> Option<Write> {
-    let managed_by = service.managed_by.is_none().then(|| rollout.to_owned());
+    let managed_by = (service.managed_by.as_deref() != Some(rollout)).then(|| rollout.to_owned());
     if service.hash() == Some(hash) && managed_by.is_none() {
         return None;
     }

@@ -1,5 +1,6 @@
 //! One test for each rule and each way to break it, on decisions that no decider made.
 
+mod services;
 mod workload;
 
 use std::collections::BTreeSet;
@@ -76,6 +77,9 @@ fn world() -> Observed {
         templates: None,
         workload: None,
         analysis: AnalysisSeen::default(),
+        left_services: BTreeMap::new(),
+        neighbours: BTreeMap::new(),
+        gone: false,
         fresh: fresh.into_iter().chain(["shop-h1", "shop-h2"].map(|name| Fresh::Pods(name.into()))).collect(),
         refusal: None,
     }

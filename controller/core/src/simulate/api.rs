@@ -36,6 +36,9 @@ impl Cluster {
             rollout: self.rollout.clone(),
             replica_sets: self.replica_sets.clone(),
             services: self.named_services(),
+            left_services: self.left_services(),
+            neighbours: self.neighbours.clone(),
+            gone: false,
             active_endpoints: self.settings.endpoints_readable.then(|| self.endpoints()),
             pods,
             templates: fresh.contains(&Fresh::Templates).then(|| self.templates_seen()),
@@ -53,6 +56,16 @@ impl Cluster {
             .into_iter()
             .flat_map(|strategy| [Some(strategy.active_service.clone()), strategy.preview_service.clone()]);
         names.flatten().map(|name| (name.clone(), self.services.get(&name).cloned())).collect()
+    }
+
+    /// Those that carry the Rollout's name though it does not name them.
+    fn left_services(&self) -> BTreeMap<String, ServiceSeen> {
+        let named = self.named_services();
+        let is_left = |service: &ServiceSeen| {
+            service.managed_by == self.rollout.metadata.name && !named.contains_key(&service.name)
+        };
+        let left = self.services.values().filter(|service| is_left(service));
+        left.map(|service| (service.name.clone(), service.clone())).collect()
     }
 
     fn templates_seen(&self) -> TemplatesSeen {
@@ -140,6 +153,16 @@ impl Cluster {
             Write::ReleaseReplicaSet(at) => self.change(&at, |seen| seen.controller_uid = None),
             Write::PointService(point) => self.point(point),
             Write::AnnotateRollout(annotations) => self.annotate(annotations),
+            Write::ReleaseService(at) => {
+                let version = self.next_version();
+                if let Some(service) = self.services.get_mut(&at.name)
+                    && service.resource_version == at.resource_version
+                {
+                    service.selector.remove(keys::POD_TEMPLATE_HASH);
+                    service.managed_by = None;
+                    service.resource_version = version;
+                }
+            }
             Write::ScaleWorkload(scale) => self.scale_workload(&scale),
             Write::DefaultReplicas => self.edit(|rollout| rollout.spec.replicas = Some(1)),
             Write::EvictPods(evictions) => self.evict(&evictions),

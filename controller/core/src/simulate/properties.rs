@@ -64,6 +64,8 @@ pub(super) enum Action {
     DeleteRun(Index),
     /// Somebody takes all templates away, or brings them back.
     Templates(bool),
+    /// Another Rollout names this Service, or does no more.
+    Neighbour(&'static str, bool),
     /// The controller dies after so many writes of a pass.
     Crash(usize),
     Wait(i64),
@@ -78,7 +80,7 @@ const SPECS: [&str; 6] = [
     r#"{"rollbackWindow": null, "progressDeadlineSeconds": null, "minReadySeconds": null}"#,
 ];
 
-const STRATEGIES: [&str; 10] = [
+const STRATEGIES: [&str; 11] = [
     r#"{}"#,
     r#"{"autoPromotionEnabled": null}"#,
     r#"{"autoPromotionEnabled": null, "autoPromotionSeconds": 20}"#,
@@ -89,6 +91,7 @@ const STRATEGIES: [&str; 10] = [
     r#"{"maxUnavailable": "70%", "autoPromotionEnabled": null, "scaleDownDelaySeconds": 40}"#,
     r#"{"previewReplicaCount": 0, "autoPromotionEnabled": null}"#,
     r#"{"previewReplicaCount": 1, "autoPromotionEnabled": null, "autoPromotionSeconds": 20}"#,
+    r#"{"activeService": "other-active"}"#,
 ];
 
 const ANALYSES: [&str; 5] = [
@@ -148,10 +151,12 @@ pub(super) fn action() -> impl Strategy<Value = Action> {
         1 => any::<bool>().prop_map(Action::Templates),
         3 => (0..4_usize).prop_map(Action::Crash),
         1 => service().prop_map(Action::DropService),
-        2 => (0..4_i32, prop::sample::select(vec!["never", "onsuccess", "progressively"]))
+        2 => (prop::sample::select(vec!["app-active", "app-preview", "other-active"]), any::<bool>())
+            .prop_map(|(name, names)| Action::Neighbour(name, names)),
+        3 => (0..4_i32, prop::sample::select(vec!["never", "onsuccess", "progressively"]))
             .prop_map(|(pods, mode)| Action::Reference(pods, mode)),
         3 => (0..4_i32).prop_map(Action::ScaleDeployment),
-        1 => any::<bool>().prop_map(Action::LoseDeployment),
+        3 => any::<bool>().prop_map(Action::LoseDeployment),
         2 => Just(Action::FindDeployment),
         8 => wait.prop_map(Action::Wait),
     ]
@@ -274,6 +279,12 @@ pub(super) fn carry_out(cluster: &mut Cluster, action: &Action) -> Result<(), St
             cluster.analysis_templates =
                 if *there { shop(&json!({})).analysis_templates } else { BTreeMap::new() };
         }
+        Action::Neighbour(name, names) => {
+            let services = names.then(|| (*name).to_owned()).into_iter().collect();
+            let created = Timestamp::UNIX_EPOCH;
+            let neighbour = Neighbour { name: "till".into(), created, services, overlaps: *names };
+            cluster.neighbours.insert("till".into(), neighbour);
+        }
         Action::Crash(writes) => {
             let (_, decision) = cluster.decide()?;
             cluster.carry_out_some(decision, *writes);
@@ -300,6 +311,9 @@ fn approve(cluster: &mut Cluster, stale: bool) {
 /// Plays the actions; after some of them the controller gets to rest, after others the next comes too soon.
 pub(super) fn played(strategy: &str, actions: &[(Action, bool)]) -> Result<Cluster, TestCaseError> {
     let mut cluster = shop(&serde_json::from_str(strategy).expect("JSON"));
+    cluster.add_service("other-active");
+    let created = k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(cluster.now);
+    cluster.rollout.metadata.creation_timestamp = Some(created);
     cluster.run(5).map_err(|stopped| TestCaseError::fail(stopped.to_string()))?;
     for (action, rest) in actions {
         let result = carry_out(&mut cluster, action);
@@ -337,7 +351,8 @@ fn fair(mut cluster: Cluster, seconds: i64) -> Result<Cluster, TestCaseError> {
     cluster.edit(|rollout| rollout.spec.paused = None);
     cluster.find_workload();
     cluster.analysis_templates = shop(&json!({})).analysis_templates;
-    for name in ["app-active", "app-preview"] {
+    cluster.neighbours.clear();
+    for name in ["app-active", "app-preview", "other-active"] {
         if !cluster.services.contains_key(name) {
             cluster.add_service(name);
         }
@@ -398,6 +413,8 @@ fn histories_reach_rare_states() {
         "EvictPods",
         "InvalidSpec",
         "ScaleWorkload",
+        "ReleaseService",
+        "SelectorOverlap",
         "deployments.apps \\\"app\\\" not found",
     ];
     reaches(histories(), &marks);

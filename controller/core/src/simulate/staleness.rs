@@ -24,6 +24,9 @@ fn observe(old: &Cluster, new: &Cluster, parts: [bool; 4], fresh: &BTreeSet<Fres
     Observed {
         rollout: if lags(Fresh::Rollout, parts[0]) { past.rollout } else { truth.rollout },
         services: if lags(Fresh::Services, parts[1]) { past.services } else { truth.services },
+        left_services: if lags(Fresh::Services, parts[1]) { past.left_services } else { truth.left_services },
+        neighbours: if lags(Fresh::Neighbours, parts[0]) { past.neighbours } else { truth.neighbours },
+        gone: false,
         replica_sets: if lags(Fresh::ReplicaSets, parts[2]) { past.replica_sets } else { truth.replica_sets },
         active_endpoints: if lags(Fresh::ActiveEndpoints, parts[1]) {
             past.active_endpoints
@@ -83,6 +86,10 @@ fn dangerous(decision: &Decision, truth: &Cluster) -> Vec<Write> {
         }
         Write::ScaleWorkload(scale) => matches!(&truth.workload, Some(Workload::There(seen))
             if seen.resource_version == scale.at.resource_version),
+        Write::ReleaseService(at) => truth
+            .services
+            .get(&at.name)
+            .is_some_and(|service| service.resource_version == at.resource_version),
         Write::DeleteReplicaSet(at) => has(&at.name, &at.resource_version),
         Write::EvictPods(_) => true,
         Write::DeleteAnalysisRun(at) => {
@@ -113,7 +120,7 @@ proptest! {
         let writes = dangerous(&decision, &new);
         let pods = new.replica_sets.keys().map(|name| Fresh::Pods(name.clone()));
         let runs = new.analysis_runs.keys().map(|name| Fresh::AnalysisRun(name.clone()));
-        let all = [Fresh::Rollout, Fresh::Services, Fresh::ReplicaSets, Fresh::ActiveEndpoints, Fresh::Workload];
+        let all = [Fresh::Rollout, Fresh::Services, Fresh::ReplicaSets, Fresh::ActiveEndpoints, Fresh::Workload, Fresh::Neighbours];
         let truth = new.observe(&all.into_iter().chain(pods).chain(runs).collect());
         let decision = Decision { writes, ..decision };
         prop_assert_eq!(guard(&truth, &decision, new.now), Ok(()), "{:?}", decision.writes);

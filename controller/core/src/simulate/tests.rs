@@ -5,6 +5,7 @@ mod awaited;
 mod deadline;
 mod delays;
 mod gates;
+mod handover;
 mod identity;
 mod mistakes;
 mod preview;
@@ -62,7 +63,9 @@ impl Cluster {
     }
 
     pub(crate) fn active(&self) -> &str {
-        self.services.get("app-active").and_then(ServiceSeen::hash).unwrap_or_default()
+        let strategy = self.rollout.spec.strategy.as_ref();
+        let name = strategy.and_then(|it| it.blue_green.as_ref()).map(|it| it.active_service.as_str());
+        self.services.get(name.unwrap_or("app-active")).and_then(ServiceSeen::hash).unwrap_or_default()
     }
 
     pub(crate) fn current(&self) -> String {

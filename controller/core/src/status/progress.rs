@@ -209,9 +209,12 @@ fn abort(
 
 fn available(pass: &Pass<'_>, status: &RolloutStatus, conditions: &mut Conditions) {
     let active = status.blue_green.as_ref().and_then(|blue_green| blue_green.active_selector.as_deref());
-    let has_all = active
-        .and_then(|hash| pass.with_hash(hash))
-        .is_some_and(|seen| seen.is_fully_available(pass.replicas));
+    // While the active Service selects no version, as after a canary, what was available before serves on.
+    let serves_on = conditions.is_true("Available")
+        && pass.stable.is_some_and(|stable| !pass.is_stable() && stable.ready_replicas > 0);
+    let has_all = active.map_or(serves_on, |hash| {
+        pass.with_hash(hash).is_some_and(|seen| seen.is_fully_available(pass.replicas))
+    });
     let (value, text) = if has_all {
         ("True", "Rollout has minimum availability")
     } else {

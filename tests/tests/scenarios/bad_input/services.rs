@@ -24,12 +24,6 @@ pub(super) fn cases() -> Vec<Case> {
             json!({"spec": {"selector": {"app": "shop"}}}),
             &["Service \"shop-active\"", "unmatch label \"app\""],
         ),
-        (
-            "a Service that another Rollout manages",
-            json!({"metadata": {"annotations": {"argo-rollouts.argoproj.io/managed-by-rollouts": "till"}}}),
-            json!({"metadata": {"annotations": {"argo-rollouts.argoproj.io/managed-by-rollouts": null}}}),
-            &["Service \"shop-active\"", "managed by another Rollout"],
-        ),
     ]
 }
 

@@ -4,6 +4,7 @@ use serde_json::json;
 use verdigris_crds::keys;
 
 use super::{shop, updated};
+use crate::observed::Neighbour;
 use crate::simulate::Cluster;
 
 /// What the message must say of a Rollout whose spec has this merged into it.
@@ -116,6 +117,9 @@ fn services_must_be_there_match_and_be_nobody_elses() {
     let managed = message(|cluster| {
         let service = cluster.services.get_mut("app-active").expect("a Service");
         service.managed_by = Some("till".into());
+        let services = std::collections::BTreeSet::from(["app-active".to_owned()]);
+        let till = Neighbour { name: "till".into(), created: cluster.now, services, overlaps: false };
+        cluster.neighbours.insert("till".into(), till);
     });
     assert!(managed.contains("Service \"app-active\" is managed by another Rollout"), "{managed}");
 }
