@@ -151,6 +151,7 @@ impl<'a> Commit<'a> {
                 self.delete::<AnalysisRunItem>(Kind::AnalysisRun, at, &what).await?;
                 &counters.delete_analysis_run
             }
+            Write::LabelPod(change) => return self.label(change, why).await,
         };
         count.add_one();
         info!(rollout = %self.rollout, revision = self.revision, change = what, why, "written");
@@ -339,6 +340,9 @@ fn replica_set_patch(change: &ReplicaSetChange) -> Value {
     if !change.annotations.is_empty() {
         body["metadata"]["annotations"] = json!(change.annotations);
     }
+    if !change.template.is_empty() {
+        body["spec"]["template"] = change.template.to_patch();
+    }
     if let Some(replicas) = change.replicas {
         body["spec"]["replicas"] = json!(replicas);
     }
@@ -367,7 +371,10 @@ pub fn describe(write: &Write) -> String {
             let replicas = change.replicas.map(|replicas| format!("to {replicas} replicas"));
             let seconds = change.min_ready_seconds.map(|seconds| format!("minReadySeconds {seconds}"));
             let annotations = change.annotations.keys().cloned();
-            let parts: Vec<_> = replicas.into_iter().chain(seconds).chain(annotations).collect();
+            let template =
+                (!change.template.is_empty()).then(|| "labels or affinity of pods to come".to_owned());
+            let parts: Vec<_> =
+                replicas.into_iter().chain(seconds).chain(annotations).chain(template).collect();
             format!("update ReplicaSet {}: {}", change.at.name, parts.join(", "))
         }
         Write::DeleteReplicaSet(at) => format!("delete ReplicaSet {}", at.name),
@@ -384,6 +391,7 @@ pub fn describe(write: &Write) -> String {
         Write::TerminateAnalysisRun(at) => format!("end AnalysisRun {}", at.name),
         Write::DeleteAnalysisRun(at) => format!("delete AnalysisRun {}", at.name),
         Write::DefaultReplicas => "set spec.replicas of Rollout to its default 1".to_owned(),
+        Write::LabelPod(change) => format!("label pod {}", change.at.name),
         Write::EvictPods(evictions) => {
             let names: Vec<_> = evictions.pods.iter().map(|pod| pod.name.as_str()).collect();
             format!("evict {} of the pods {}", evictions.most, names.join(", "))

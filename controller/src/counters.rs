@@ -60,6 +60,8 @@ pub struct WriteCounts {
     pub delete_analysis_run: Count,
     /// Changes of a Rollout's annotations or of its default replicas.
     pub rollout: Count,
+    /// Pods whose labels or annotations changed.
+    pub label_pod: Count,
     /// Pods that were evicted.
     pub evict_pod: Count,
     /// Status patches.

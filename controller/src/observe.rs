@@ -154,12 +154,13 @@ fn is_own_mark(write: &Write) -> bool {
         replicas: None,
         min_ready_seconds: None,
         annotations,
+        template,
         ..
     }) = write
     else {
         return false;
     };
-    annotations.keys().all(|key| key.starts_with(keys::OWN_PREFIX))
+    template.is_empty() && annotations.keys().all(|key| key.starts_with(keys::OWN_PREFIX))
 }
 
 /// Whether Verdigris would have done the switch that somebody did, in the world as it was before it.

@@ -1,5 +1,7 @@
 //! `spec.strategy.blueGreen`: two full stacks, one switch.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -29,6 +31,46 @@ impl IntOrPercent {
             }
         }
     }
+}
+
+/// Labels and annotations of pods.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct PodMetadata {
+    /// Labels.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub labels: Option<BTreeMap<String, String>>,
+    /// Annotations.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub annotations: Option<BTreeMap<String, String>>,
+    /// Fields that this version of Verdigris does not know.
+    #[serde(flatten)]
+    pub other: Other,
+}
+
+/// How pods of a new version keep off the nodes of the stable one. Exactly one of the two.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AntiAffinity {
+    /// A wish.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub preferred_during_scheduling_ignored_during_execution: Option<PreferredAntiAffinity>,
+    /// A must. It has no fields.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub required_during_scheduling_ignored_during_execution: Option<Other>,
+    /// Fields that this version of Verdigris does not know.
+    #[serde(flatten)]
+    pub other: Other,
+}
+
+/// A wish to keep off nodes.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct PreferredAntiAffinity {
+    /// From 1 to 100.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weight: Option<i32>,
+    /// Fields that this version of Verdigris does not know.
+    #[serde(flatten)]
+    pub other: Other,
 }
 
 /// How a new version is previewed and promoted.
@@ -70,13 +112,16 @@ pub struct BlueGreenStrategy {
     pub post_promotion_analysis: Option<Value>,
     /// Keeps pods of the new version off nodes of the old one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub anti_affinity: Option<Value>,
+    #[schemars(with = "Option<Value>")]
+    pub anti_affinity: Option<AntiAffinity>,
     /// Labels and annotations on pods while their version is in preview.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub preview_metadata: Option<Value>,
+    #[schemars(with = "Option<Value>")]
+    pub preview_metadata: Option<PodMetadata>,
     /// Labels and annotations on pods while their version is active.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub active_metadata: Option<Value>,
+    #[schemars(with = "Option<Value>")]
+    pub active_metadata: Option<PodMetadata>,
     /// Fields that this version of Verdigris does not know.
     #[serde(flatten)]
     #[schemars(skip)]

@@ -20,6 +20,8 @@ pub const MANAGED_BY: &str = "argo-rollouts.argoproj.io/managed-by-rollouts";
 pub const INSTANCE_ID: &str = "argo-rollouts.argoproj.io/controller-instance-id";
 /// Label on AnalysisRuns that a Rollout owns: `PrePromotion`, `PostPromotion`, and for canary `Step` or `Background`.
 pub const ROLLOUT_TYPE: &str = "rollout-type";
+/// Annotation on ReplicaSets: labels and annotations that its pods have for as long as their version plays its role, JSON.
+pub const EPHEMERAL_METADATA: &str = "rollout.argoproj.io/ephemeral-metadata";
 /// Annotation of notifications state; never copied to ReplicaSets.
 pub const NOTIFIED: &str = "notified.notifications.argoproj.io";
 /// Annotation of client-side apply; never copied to ReplicaSets.
@@ -37,6 +39,9 @@ pub const FORMERLY_STABLE: &str = "verdigris.dev/formerly-stable";
 /// Annotation on ReplicaSets: since when it has been out of use after having been promoted, kept when it is scaled to
 /// zero. Going back to it needs no second approval while it is inside the rollback window.
 pub const ONCE_STABLE: &str = "verdigris.dev/once-stable";
+/// Annotation on ReplicaSets: labels and annotations that pods of it may still have from an earlier role, JSON. It is
+/// there for as long as its pods are yet to be given those of their role.
+pub const FORMER_METADATA: &str = "verdigris.dev/former-pod-metadata";
 /// Annotation on Rollouts: when the preview Service is pointed at a new version. `whenReady` waits for its pods; without
 /// it, at once.
 pub const PREVIEW_SWITCH: &str = "verdigris.dev/preview-switch";

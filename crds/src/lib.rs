@@ -10,7 +10,7 @@ pub mod manifest;
 pub mod rollout;
 pub mod status;
 
-pub use blue_green::{BlueGreenStrategy, IntOrPercent};
+pub use blue_green::{AntiAffinity, BlueGreenStrategy, IntOrPercent, PodMetadata};
 pub use rollout::{RollbackWindow, Rollout, RolloutSpec, RolloutStrategy, Selector, SelectorExpression};
 pub use status::{
     AnalysisRunStatus, BlueGreenStatus, Condition, PauseCondition, RolloutDuration, RolloutStatus,

@@ -88,6 +88,13 @@ fn selector() -> BoxedStrategy<Value> {
     object(vec![("matchLabels", labels()), ("matchExpressions", list(expression))])
 }
 
+fn anti_affinity() -> BoxedStrategy<Value> {
+    object(vec![
+        ("preferredDuringSchedulingIgnoredDuringExecution", object(vec![("weight", count())])),
+        ("requiredDuringSchedulingIgnoredDuringExecution", raw()),
+    ])
+}
+
 fn strategy() -> BoxedStrategy<Value> {
     let blue_green = with(
         object(vec![
@@ -101,9 +108,9 @@ fn strategy() -> BoxedStrategy<Value> {
             ("abortScaleDownDelaySeconds", count()),
             ("prePromotionAnalysis", raw()),
             ("postPromotionAnalysis", raw()),
-            ("antiAffinity", raw()),
-            ("previewMetadata", raw()),
-            ("activeMetadata", raw()),
+            ("antiAffinity", anti_affinity()),
+            ("previewMetadata", object(vec![("labels", labels()), ("annotations", labels())])),
+            ("activeMetadata", object(vec![("labels", labels()), ("annotations", labels())])),
         ]),
         vec![("activeService", text())],
     );

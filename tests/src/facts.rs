@@ -83,6 +83,10 @@ impl Snapshot {
             put(format!("replicaSet.{version}.revision"), &annotations[keys::REVISION]);
             put(format!("replicaSet.{version}.history"), &annotations[keys::REVISION_HISTORY]);
             put(format!("replicaSet.{version}.desired"), &annotations[keys::DESIRED_REPLICAS]);
+            put(format!("replicaSet.{version}.metadata"), &annotations[keys::EPHEMERAL_METADATA]);
+            put(format!("replicaSet.{version}.labels"), &without_hash(&replica_set["spec"]["template"]));
+            let affinity = &replica_set["spec"]["template"]["spec"]["affinity"];
+            put(format!("replicaSet.{version}.affinity"), &affinity["podAntiAffinity"]);
             let waits = !annotations[keys::SCALE_DOWN_DEADLINE].is_null();
             put(format!("replicaSet.{version}.deadline"), &waits.into());
         }
@@ -99,6 +103,15 @@ impl Snapshot {
             })
             .collect()
     }
+}
+
+/// Labels of a pod template but the one that names its hash.
+fn without_hash(template: &Value) -> Value {
+    let mut labels = template["metadata"]["labels"].clone();
+    if let Some(labels) = labels.as_object_mut() {
+        labels.remove(keys::POD_TEMPLATE_HASH);
+    }
+    labels
 }
 
 /// `text` with every known hash replaced by its version.

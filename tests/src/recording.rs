@@ -101,6 +101,14 @@ pub const SCENARIOS: &[Scenario] = &[
             (Act::Promote, Some("05-promoted-r3")),
         ],
     },
+    Scenario {
+        name: "metadata",
+        acts: &[
+            (Act::Deploy, Some("01-healthy-r1")),
+            (Act::Image(2), Some("02-paused-r2")),
+            (Act::Promote, Some("03-promoted")),
+        ],
+    },
     Scenario { name: "restart", acts: &[(Act::Deploy, None), (Act::Restart, Some("01-restarted"))] },
     Scenario {
         name: "workload-ref",

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use verdigris_controller::rules::Rules;
-use verdigris_core::decision::{Decision, Outcome, Precondition, ReplicaSetChange, Write};
+use verdigris_core::decision::{Decision, Outcome, Precondition, ReplicaSetChange, TemplateChange, Write};
 use verdigris_core::observed::Observed;
 use verdigris_playground::load::LoadReport;
 use verdigris_tests::playing::{Playing, Server, answers};
@@ -60,6 +60,7 @@ fn others_than_the_new_active(observed: &Observed, decision: &Decision) -> Vec<R
     let touched: Vec<&str> = decision.writes.iter().filter_map(changed_replica_set).collect();
     let others = observed.replica_sets.values().filter(|set| !set.name.ends_with(&hash));
     let to_nothing = others.filter(|set| !touched.contains(&set.name.as_str())).map(|set| ReplicaSetChange {
+        template: TemplateChange::default(),
         at: Precondition {
             name: set.name.clone(),
             uid: set.uid.clone(),

@@ -14,15 +14,19 @@
 //! | what analyses say, and which runs they need | [`analysis`] |
 //! | which old ReplicaSets are of no use any more | [`history`] |
 //! | which pods are to be restarted now | [`restart`] |
+//! | which labels and annotations pods have for their role | [`metadata`] |
+//! | which nodes pods of a new version keep off | [`anti_affinity`] |
 //! | what all of this means for the status | [`crate::status`] |
 //!
 //! Order of the writes: create and grow, then point Services, then shrink, then delete, and pods last. Every prefix is
 //! safe: traffic never goes where there are no pods, and pods never go while traffic may come.
 
 pub(crate) mod analysis;
+pub(crate) mod anti_affinity;
 pub(crate) mod drain;
 pub(crate) mod history;
 pub(crate) mod left_behind;
+pub(crate) mod metadata;
 pub(crate) mod plan;
 pub(crate) mod preview;
 pub(crate) mod preview_size;

@@ -22,6 +22,7 @@ use verdigris_crds::{RolloutStatus, Selector, keys};
 use crate::blue_green;
 use crate::blue_green::plan::{Pass, at};
 use crate::blue_green::scale::copied_annotations;
+use crate::blue_green::{anti_affinity, metadata};
 use crate::decision::{Decision, Event, NewReplicaSet, Outcome, Write};
 use crate::identity::{self, Identity};
 use crate::neighbours;
@@ -174,6 +175,7 @@ fn gather<'a>(
         stamp: whole_seconds(now),
         spec: &observed.rollout.spec,
         strategy: valid.strategy,
+        template: valid.template,
         selector: valid.selector,
         seen,
         replicas,
@@ -238,6 +240,8 @@ fn new_replica_set(pass: &Pass<'_>, template: &Value) -> NewReplicaSet {
     annotations.insert(keys::REVISION.to_owned(), pass.revision.to_string());
     annotations.insert(keys::DESIRED_REPLICAS.to_owned(), pass.replicas.to_string());
     annotations.insert(keys::TEMPLATE_SHA256.to_owned(), pass.template_sha256.clone());
+    metadata::bake(pass, &mut template, &mut annotations);
+    anti_affinity::inject(pass, &mut template);
     NewReplicaSet {
         name: pass.current_name.clone(),
         labels,

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use serde_json::Value;
+use serde_json::{Value, json};
 use verdigris_crds::RolloutStatus;
 
 use crate::observed::Fresh;
@@ -64,6 +64,8 @@ pub enum Write {
     DeleteAnalysisRun(Precondition),
     /// Asks pods to leave, through their eviction subresource, so that PodDisruptionBudgets hold.
     EvictPods(Evictions),
+    /// Changes labels and annotations of a pod.
+    LabelPod(PodChange),
 }
 
 /// Pods to ask in order, until `most` of them leave. One that may not go now is skipped.
@@ -138,6 +140,54 @@ pub struct ReplicaSetChange {
     pub replicas: Option<i32>,
     /// `spec.minReadySeconds`, where it changes.
     pub min_ready_seconds: Option<i32>,
+    /// Annotations that change; `None` removes one.
+    pub annotations: BTreeMap<String, Option<String>>,
+    /// What changes in the pod template, for pods to come.
+    pub template: TemplateChange,
+}
+
+/// What may ever change in a pod template. None of it makes another version, and none restarts a pod.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TemplateChange {
+    /// Labels that change; `None` removes one.
+    pub labels: BTreeMap<String, Option<String>>,
+    /// Annotations that change; `None` removes one.
+    pub annotations: BTreeMap<String, Option<String>>,
+    /// Lists of `spec.affinity.podAntiAffinity` that change, each whole; null removes one.
+    pub pod_anti_affinity: Option<Value>,
+}
+
+impl TemplateChange {
+    /// Whether nothing changes.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.labels.is_empty() && self.annotations.is_empty() && self.pod_anti_affinity.is_none()
+    }
+
+    /// As a merge patch of the template.
+    #[must_use]
+    pub fn to_patch(&self) -> Value {
+        let mut patch = json!({});
+        if !self.labels.is_empty() {
+            patch["metadata"]["labels"] = json!(self.labels);
+        }
+        if !self.annotations.is_empty() {
+            patch["metadata"]["annotations"] = json!(self.annotations);
+        }
+        if let Some(lists) = &self.pod_anti_affinity {
+            patch["spec"]["affinity"]["podAntiAffinity"] = lists.clone();
+        }
+        patch
+    }
+}
+
+/// What to change of a pod.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PodChange {
+    /// Which pod.
+    pub at: PodAt,
+    /// Labels that change; `None` removes one.
+    pub labels: BTreeMap<String, Option<String>>,
     /// Annotations that change; `None` removes one.
     pub annotations: BTreeMap<String, Option<String>>,
 }

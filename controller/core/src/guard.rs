@@ -6,7 +6,7 @@
 //! | rule | says |
 //! | --- | --- |
 //! | R1 | the active Service is moved only to a ReplicaSet that is fully available; except back to the recorded one, or by an abort to a stable one with ready pods, no fewer than the one now selected |
-//! | R2 | what the active Service selects, or did within the proven drain time, never goes below what is desired; ready pods are evicted only by a restart that is due, and no more at once than `maxUnavailable` |
+//! | R2 | what the active Service selects, or did within the proven drain time, never goes below what is desired; its pods stay selected; ready pods are evicted only by a restart that is due, and no more at once than `maxUnavailable` |
 //! | R3 | a manual gate is passed only with an unspent approval for that hash and revision; except by the initial deploy, a full promotion, or back to a formerly stable version that is warm or inside the rollback window |
 //! | R4 | nothing grows but the current ReplicaSet, the stable one, and what a live Service selects |
 //! | R5 | never two ReplicaSets for one template |
@@ -157,6 +157,7 @@ impl<'a> World<'a> {
                 self.needs(&[Fresh::Rollout, Fresh::ReplicaSets], &format!("delete {}", at.name))?;
                 self.own_run(at, "delete")
             }
+            Write::LabelPod(change) => self.label(change),
         }
     }
 
@@ -188,6 +189,7 @@ impl<'a> World<'a> {
 
     fn update(&mut self, change: &ReplicaSetChange) -> Result<(), Refused> {
         let mut seen = self.own(&change.at, "update")?.clone();
+        self.keeps_selected(&change.template.labels, &seen.name)?;
         if let Some(replicas) = change.replicas {
             if replicas < seen.replicas_wanted {
                 self.may_lose_pods(&seen, replicas)?;

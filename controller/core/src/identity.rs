@@ -9,6 +9,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 use verdigris_crds::{RolloutStatus, keys};
 
+use crate::injected::{Worn, without};
 use crate::observed::{Fresh, Observed, Refusal, ReplicaSetSeen};
 use crate::workload;
 
@@ -92,11 +93,13 @@ pub(crate) fn find<'a>(observed: &'a Observed, status: &RolloutStatus, template:
 
     let Some(templates) = &observed.templates else { return Identity::Ask(Fresh::Templates) };
     let wanted = match &templates.wanted {
-        Ok(wanted) => comparable(wanted),
+        Ok(wanted) => wanted,
         Err(refusal) => return Identity::Refused(refusal),
     };
     let equal = |seen: &&&ReplicaSetSeen| {
-        templates.replica_sets.get(&seen.name).is_some_and(|template| comparable(template) == wanted)
+        let worn = Worn::recorded(&seen.annotations, keys::EPHEMERAL_METADATA);
+        let bare = |template: &Value| comparable(&without(template, &worn));
+        templates.replica_sets.get(&seen.name).is_some_and(|template| bare(template) == bare(wanted))
     };
     owned.iter().find(equal).map_or(Identity::New, |known| Identity::Known(known))
 }
@@ -111,7 +114,7 @@ fn template_is_observed(observed: &Observed, status: &RolloutStatus) -> bool {
         && !refused
 }
 
-/// A defaulted template without what the controllers add to it: the hash label, and fields that are null or deprecated
+/// A defaulted template without what every ReplicaSet adds to it: the hash label, and fields that are null or deprecated
 /// copies of others.
 fn comparable(template: &Value) -> Value {
     let mut template = template.clone();

@@ -17,6 +17,7 @@ mod decide;
 pub mod decision;
 pub mod guard;
 pub mod identity;
+pub mod injected;
 mod neighbours;
 pub mod observed;
 mod seen;

@@ -90,6 +90,8 @@ pub struct ReplicaSetSeen {
     pub replicas_wanted: i32,
     /// `spec.minReadySeconds`.
     pub min_ready_seconds: i32,
+    /// The version whose nodes its pods keep off, by a term that a controller put into the template.
+    pub keeps_off: Option<String>,
     /// `status.observedGeneration`.
     pub observed_generation: i64,
     /// `status.replicas`.
@@ -156,6 +158,10 @@ pub struct PodSeen {
     pub ready: bool,
     /// When the condition Ready became what it is.
     pub ready_since: Option<Timestamp>,
+    /// `metadata.labels`.
+    pub labels: BTreeMap<String, String>,
+    /// `metadata.annotations`.
+    pub annotations: BTreeMap<String, String>,
 }
 
 /// Templates as the API server holds or would hold them.

@@ -29,6 +29,8 @@ mod peer;
 #[cfg(test)]
 mod properties;
 #[cfg(test)]
+mod rare;
+#[cfg(test)]
 mod search;
 #[cfg(test)]
 mod staleness;
@@ -103,6 +105,10 @@ pub struct Pod {
     pub created: Timestamp,
     /// Whether it is kept from being ready, whatever its age.
     pub broken: bool,
+    /// `metadata.labels`.
+    pub labels: BTreeMap<String, String>,
+    /// `metadata.annotations`.
+    pub annotations: BTreeMap<String, String>,
 }
 
 /// Something that happened, for a timeline.

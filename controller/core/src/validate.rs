@@ -1,7 +1,7 @@
 //! What a Rollout must be before anything is done for it. A mistake is data: the condition InvalidSpec, whose message
 //! has the shape of the peer's and says in addition what to write instead.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde_json::Value;
@@ -79,8 +79,10 @@ pub(crate) fn validate(observed: &Observed) -> Result<Valid<'_>, FieldError> {
     deadline_after_readiness(spec)?;
     let strategy = only_blue_green(spec)?;
     counts_of(strategy, spec)?;
+    anti_affinity(strategy)?;
     let (active, preview) = services(observed, strategy, &labels)?;
     analyses(observed, strategy)?;
+    role_labels(strategy, selector, &labels, [Some(active), preview])?;
     Ok(Valid { template, selector, strategy, active, preview })
 }
 
@@ -212,6 +214,61 @@ fn counts_of(strategy: &BlueGreenStrategy, spec: &RolloutSpec) -> Result<(), Fie
         )),
         Some(_) | None => Ok(()),
     }
+}
+
+fn anti_affinity(strategy: &BlueGreenStrategy) -> Result<(), FieldError> {
+    let Some(found) = &strategy.anti_affinity else { return Ok(()) };
+    let field = "spec.strategy.antiAffinity";
+    let preferred = found.preferred_during_scheduling_ignored_during_execution.as_ref();
+    let required = found.required_during_scheduling_ignored_during_execution.as_ref();
+    if preferred.is_some() == required.is_some() {
+        let text = serde_json::to_string(found).unwrap_or_default();
+        return Err(FieldError::invalid(
+            field,
+            text,
+            "AntiAffinity must have exactly one strategy listed; keep one of \
+             preferredDuringSchedulingIgnoredDuringExecution and requiredDuringSchedulingIgnoredDuringExecution",
+        ));
+    }
+    match preferred.map(|preferred| preferred.weight.unwrap_or(0)) {
+        Some(weight) if !(1..=100).contains(&weight) => Err(FieldError::invalid(
+            &format!("{field}.weight"),
+            weight,
+            "AntiAffinity weight must be between 1-100; write preferredDuringSchedulingIgnoredDuringExecution.weight",
+        )),
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// Labels of a role may be any but those by which pods are selected: they would leave their version, or their Service.
+fn role_labels(
+    strategy: &BlueGreenStrategy,
+    selector: &Selector,
+    labels: &BTreeMap<String, String>,
+    services: [Option<&ServiceSeen>; 2],
+) -> Result<(), FieldError> {
+    let of_selector = selector.match_labels.iter().flatten().map(|(key, _)| key.as_str());
+    let of_expressions =
+        selector.match_expressions.iter().flatten().map(|expression| expression.key.as_str());
+    let of_services =
+        services.into_iter().flatten().flat_map(|service| service.selector.keys()).map(String::as_str);
+    let selecting: BTreeSet<&str> =
+        of_selector.chain(of_expressions).chain(of_services).chain([keys::POD_TEMPLATE_HASH]).collect();
+    for (name, metadata) in
+        [("previewMetadata", &strategy.preview_metadata), ("activeMetadata", &strategy.active_metadata)]
+    {
+        let wanted = metadata.iter().flat_map(|metadata| &metadata.labels).flatten();
+        for (key, value) in wanted.filter(|(key, _)| selecting.contains(key.as_str())) {
+            if labels.get(key) != Some(value) {
+                return Err(FieldError::invalid(
+                    &format!("spec.strategy.blueGreen.{name}.labels[{key}]"),
+                    quoted(value),
+                    "pods are selected by this label, so it may not change with their role; choose another one",
+                ));
+            }
+        }
+    }
+    Ok(())
 }
 
 fn services<'a>(

@@ -10,12 +10,13 @@ use k8s_openapi::{
 use kube::Resource;
 use serde::Deserialize;
 use serde_json::Value;
+use verdigris_core::injected::keeps_off;
 use verdigris_core::observed::{EndpointSeen, PodSeen, ReplicaSetSeen, ServiceSeen};
 use verdigris_crds::keys;
 
 use super::{controller_of, lean_metadata};
 
-/// A ReplicaSet without its pod template.
+/// A ReplicaSet without its pod template, but for what a controller put into its anti-affinity.
 #[derive(Clone, Debug, Deserialize)]
 pub struct ReplicaSetItem {
     #[serde(deserialize_with = "lean_metadata")]
@@ -67,6 +68,26 @@ pub struct PodItem {
 struct ReplicaSetSpec {
     replicas: Option<i32>,
     min_ready_seconds: i32,
+    template: TemplateAffinity,
+}
+
+/// Of a ReplicaSet's template only this.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+struct TemplateAffinity {
+    spec: PodAffinity,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+struct PodAffinity {
+    affinity: Option<Affinity>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Affinity {
+    pod_anti_affinity: Value,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -153,6 +174,7 @@ impl ReplicaSetItem {
             // The API server defaults an absent number to 1.
             replicas_wanted: self.spec.replicas.unwrap_or(1),
             min_ready_seconds: self.spec.min_ready_seconds,
+            keeps_off: self.spec.template.spec.affinity.and_then(|it| keeps_off(&it.pod_anti_affinity)),
             observed_generation: self.status.observed_generation,
             replicas: self.status.replicas,
             ready_replicas: self.status.ready_replicas,
@@ -231,6 +253,8 @@ impl PodItem {
             deleting,
             ready: ready.as_ref().is_some_and(|ready| ready.status == "True") && !deleting,
             ready_since: ready.and_then(|ready| ready.last_transition_time).map(|time| time.0),
+            labels: self.metadata.labels.unwrap_or_default(),
+            annotations: self.metadata.annotations.unwrap_or_default(),
         }
     }
 }

@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
+use serde_json::Value;
 use verdigris_crds::{BlueGreenStrategy, RolloutSpec, RolloutStatus, Selector};
 
-use crate::decision::{Event, NewReplicaSet, Precondition, ReplicaSetChange, Write};
+use crate::decision::{Event, NewReplicaSet, Precondition, ReplicaSetChange, TemplateChange, Write};
 use crate::observed::analysis::AnalysisRunSeen;
 use crate::observed::{Fresh, Observed, ReplicaSetSeen, ServiceSeen};
 
@@ -21,6 +22,8 @@ pub(crate) struct Pass<'a> {
     pub stamp: Timestamp,
     pub spec: &'a RolloutSpec,
     pub strategy: &'a BlueGreenStrategy,
+    /// The pod template, as the user wrote it.
+    pub template: &'a Value,
     pub selector: &'a Selector,
     pub seen: &'a RolloutStatus,
     /// Pods wanted.
@@ -149,11 +152,22 @@ pub(crate) struct Change<'a> {
     pub replicas: i32,
     min_ready_seconds: Option<i32>,
     annotations: BTreeMap<String, Option<String>>,
+    /// What changes in the pod template.
+    pub template: TemplateChange,
+    /// Whether it comes after all that is done to pods.
+    pub is_last: bool,
 }
 
 impl<'a> Change<'a> {
     pub fn of(seen: &'a ReplicaSetSeen) -> Self {
-        Self { seen, replicas: seen.replicas_wanted, min_ready_seconds: None, annotations: BTreeMap::new() }
+        Self {
+            seen,
+            replicas: seen.replicas_wanted,
+            min_ready_seconds: None,
+            annotations: BTreeMap::new(),
+            template: TemplateChange::default(),
+            is_last: false,
+        }
     }
 
     pub fn annotate(&mut self, key: &str, value: impl Into<String>) {
@@ -186,13 +200,12 @@ impl<'a> Change<'a> {
         self.replicas != self.seen.replicas_wanted
             || self.min_ready_seconds.is_some()
             || !self.annotations.is_empty()
+            || !self.template.is_empty()
     }
 
     pub fn into_write(self) -> Option<Write> {
         let replicas = (self.replicas != self.seen.replicas_wanted).then_some(self.replicas);
-        if self.seen.deleting
-            || (replicas.is_none() && self.min_ready_seconds.is_none() && self.annotations.is_empty())
-        {
+        if self.seen.deleting || !self.is_due() {
             return None;
         }
         Some(Write::UpdateReplicaSet(ReplicaSetChange {
@@ -200,6 +213,7 @@ impl<'a> Change<'a> {
             replicas,
             min_ready_seconds: self.min_ready_seconds,
             annotations: self.annotations,
+            template: self.template,
         }))
     }
 }

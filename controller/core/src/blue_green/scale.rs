@@ -13,8 +13,8 @@ use super::drain::{self, Traffic};
 use super::left_behind;
 use super::plan::{Change, Draft, Pass, normal};
 use super::promotion::{Promotion, Steering};
-use super::rollback;
 use super::services::Services;
+use super::{anti_affinity, metadata, rollback};
 
 /// Seconds that an old version, or an aborted new one, stays where the spec does not say.
 const DEFAULT_DELAY_SECONDS: i32 = 30;
@@ -52,6 +52,8 @@ pub(crate) fn all(
     if let Some(stable) = pass.stable.filter(|_| !pass.is_stable() && promotion.reason.is_none()) {
         let mut change = Change::of(stable);
         resize(pass, pass.replicas, &mut change);
+        metadata::wear(pass, &mut change);
+        metadata::dress(pass, &mut change, draft);
         apply(change, stable.revision(), draft);
     }
     match pass.current {
@@ -62,7 +64,13 @@ pub(crate) fn all(
             } else {
                 resize(pass, promotion.size, &mut change);
             }
+            // What is promoted now plays its new role from the next pass on.
+            if promotion.reason.is_none() {
+                metadata::wear(pass, &mut change);
+                anti_affinity::follow(pass, &mut change);
+            }
             describe(pass, &mut change);
+            metadata::dress(pass, &mut change, draft);
             apply(change, pass.revision, draft);
         }
         None => {
@@ -204,6 +212,8 @@ fn others(pass: &Pass<'_>, services: &Services, promotion: &Promotion, traffic: 
             let since = seen.annotations.get(keys::FORMERLY_STABLE).cloned();
             change.annotate(keys::FORMERLY_STABLE, since.unwrap_or_else(|| pass.stamp.to_string()));
         }
+        metadata::wear(pass, &mut change);
+        metadata::dress(pass, &mut change, draft);
         apply(change, seen.revision(), draft);
     }
 }
@@ -238,7 +248,7 @@ fn other_size(
 /// Puts the change where it belongs in the order of writes, tells it, and asks for the live reads it depends on.
 fn apply(change: Change<'_>, revision: u64, draft: &mut Draft) {
     let (from, to) = (change.seen.replicas_wanted, change.replicas);
-    let shrinks = change.shrinks();
+    let (shrinks, is_last) = (change.shrinks(), change.is_last);
     let name = change.seen.name.clone();
     let Some(write) = change.into_write() else { return };
     if from != to {
@@ -246,7 +256,9 @@ fn apply(change: Change<'_>, revision: u64, draft: &mut Draft) {
         let text = format!("Scaled {direction} ReplicaSet {name} (revision {revision}) from {from} to {to}");
         draft.scale_events.push(normal("ScalingReplicaSet", text));
     }
-    if shrinks {
+    if is_last {
+        draft.pods.push(write);
+    } else if shrinks {
         draft.need([Fresh::Rollout, Fresh::Services, Fresh::ReplicaSets]);
         draft.shrink.push(write);
     } else {

@@ -1,7 +1,11 @@
 //! R2 and R6 for single pods.
 
+use std::collections::BTreeMap;
+
+use verdigris_crds::keys;
+
 use super::{Refused, Rule, World, ensure, refuse};
-use crate::decision::Evictions;
+use crate::decision::{Evictions, PodChange};
 use crate::observed::{Fresh, PodSeen};
 
 impl World<'_> {
@@ -30,6 +34,35 @@ impl World<'_> {
         ensure(self.evicted == 0 || missing <= most, Rule::R2, || {
             format!("{what}: {missing} pods would be missing, {most} may be")
         })
+    }
+
+    /// Only pods of our own.
+    pub(super) fn label(&self, change: &PodChange) -> Result<(), Refused> {
+        let at = &change.at;
+        let pods = self.owned.get(&at.replica_set).and_then(|set| self.observed.pods.get(&set.name));
+        let is_ours = pods.into_iter().flatten().any(|pod| pod.uid == at.uid && pod.name == at.name);
+        ensure(is_ours, Rule::R6, || format!("label pod {}: it is not ours", at.name))?;
+        self.keeps_selected(&change.labels, &at.name)
+    }
+
+    /// R2: no pod loses a label by which its ReplicaSet or its Services know it.
+    pub(super) fn keeps_selected(
+        &self,
+        labels: &BTreeMap<String, Option<String>>,
+        name: &str,
+    ) -> Result<(), Refused> {
+        let selector = self.observed.rollout.spec.selector.as_ref();
+        let selects = |key: &String| {
+            let labels = selector.and_then(|selector| selector.match_labels.as_ref());
+            let expressions = selector.and_then(|selector| selector.match_expressions.as_ref());
+            let services = self.observed.services.values().flatten();
+            key == keys::POD_TEMPLATE_HASH
+                || labels.is_some_and(|labels| labels.contains_key(key))
+                || expressions.into_iter().flatten().any(|expression| expression.key == *key)
+                || services.into_iter().any(|service| service.selector.contains_key(key))
+        };
+        let taken = labels.keys().find(|key| selects(key));
+        ensure(taken.is_none(), Rule::R2, || format!("label {name}: pods are selected by {taken:?}"))
     }
 
     /// How many pods are not available of those that ReplicaSets are to have, or that are desired.

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use verdigris_crds::BlueGreenStatus;
 
 use super::*;
-use crate::decision::{NewReplicaSet, ReplicaSetChange};
+use crate::decision::{NewReplicaSet, ReplicaSetChange, TemplateChange};
 use crate::observed::analysis::{AnalysisRunSeen, AnalysisSeen};
 use crate::observed::{EndpointSeen, PodSeen, ServiceSeen};
 
@@ -114,6 +114,7 @@ fn scale(hash: &str, replicas: i32) -> Write {
         replicas: Some(replicas),
         min_ready_seconds: None,
         annotations: BTreeMap::new(),
+        template: TemplateChange::default(),
     })
 }
 

@@ -7,8 +7,9 @@ use verdigris_crds::{RolloutStatus, keys};
 
 use super::{Cluster, Entry, Pod};
 use crate::decision::{
-    Decision, Evictions, NewReplicaSet, PointService, Precondition, ReplicaSetChange, Write,
+    Decision, Evictions, NewReplicaSet, PodChange, PointService, Precondition, ReplicaSetChange, Write,
 };
+use crate::injected::keeps_off;
 use crate::observed::{Fresh, Observed, PodSeen, ReplicaSetSeen, ServiceSeen, TemplatesSeen};
 use crate::seen::after;
 
@@ -28,6 +29,8 @@ impl Cluster {
                     deleting: false,
                     ready: self.is_ready(name, pod),
                     ready_since: Some(after(pod.created, self.settings.ready_after_seconds)),
+                    labels: pod.labels.clone(),
+                    annotations: pod.annotations.clone(),
                 });
                 (name.clone(), seen.collect())
             })
@@ -171,13 +174,14 @@ impl Cluster {
             Write::DeleteAnalysisRun(at) => {
                 self.analysis_runs.remove(&at.name);
             }
+            Write::LabelPod(change) => self.label(change),
         }
     }
 
     fn create(&mut self, new: NewReplicaSet) {
         let version = self.next_version();
-        self.templates.insert(new.name.clone(), new.template);
         let seen = ReplicaSetSeen {
+            keeps_off: kept_off(&new.template),
             uid: format!("uid-of-{}-{version}", new.name),
             name: new.name,
             resource_version: version,
@@ -190,13 +194,32 @@ impl Cluster {
             min_ready_seconds: new.min_ready_seconds,
             ..ReplicaSetSeen::default()
         };
+        self.templates.insert(seen.name.clone(), new.template);
         self.replica_sets.insert(seen.name.clone(), seen);
     }
 
+    fn label(&mut self, change: PodChange) {
+        let pods = self.pods.entry(change.at.replica_set).or_default();
+        if let Some(pod) = pods.iter_mut().find(|pod| pod.uid == change.at.uid) {
+            merge(&mut pod.labels, change.labels);
+            merge(&mut pod.annotations, change.annotations);
+        }
+    }
+
     fn update(&mut self, change: ReplicaSetChange) {
+        let mut template = self.templates.get(&change.at.name).cloned().unwrap_or_default();
+        merge_json(&mut template, &change.template.to_patch());
+        let unchanged = change.template.is_empty();
+        let current = self.replica_sets.get(&change.at.name);
+        if !unchanged && current.is_some_and(|seen| seen.resource_version == change.at.resource_version) {
+            self.templates.insert(change.at.name.clone(), template.clone());
+        }
         self.change(&change.at.clone(), |seen| {
-            if change.replicas.is_some() || change.min_ready_seconds.is_some() {
+            if change.replicas.is_some() || change.min_ready_seconds.is_some() || !unchanged {
                 seen.generation += 1;
+            }
+            if !unchanged {
+                seen.keeps_off = kept_off(&template);
             }
             seen.replicas_wanted = change.replicas.unwrap_or(seen.replicas_wanted);
             seen.min_ready_seconds = change.min_ready_seconds.unwrap_or(seen.min_ready_seconds);
@@ -315,6 +338,29 @@ pub(super) fn defaulted(template: &Value) -> Value {
         }
     }
     template
+}
+
+fn kept_off(template: &Value) -> Option<String> {
+    keeps_off(template.pointer("/spec/affinity/podAntiAffinity")?)
+}
+
+/// RFC 7386.
+fn merge_json(into: &mut Value, patch: &Value) {
+    let Value::Object(changes) = patch else {
+        *into = patch.clone();
+        return;
+    };
+    if !into.is_object() {
+        *into = json!({});
+    }
+    for (key, change) in changes {
+        let Some(fields) = into.as_object_mut() else { return };
+        if change.is_null() {
+            fields.remove(key);
+        } else {
+            merge_json(fields.entry(key.clone()).or_insert(Value::Null), change);
+        }
+    }
 }
 
 fn merge(annotations: &mut BTreeMap<String, String>, changes: BTreeMap<String, Option<String>>) {

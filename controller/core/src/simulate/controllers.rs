@@ -1,5 +1,7 @@
 //! What a cluster does besides: pods for ReplicaSets, readiness, endpoints.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde_json::Value;
 use verdigris_crds::keys;
@@ -69,6 +71,8 @@ impl Cluster {
         let Some(wanted) = self.replica_sets.get(name).map(|seen| seen.replicas_wanted) else { return false };
         let wanted = usize::try_from(wanted).unwrap_or(0).min(MOST_PODS);
         let have = self.pods.get(name).map_or(0, Vec::len);
+        let metadata = |kind: &str| self.metadata_of_template(name, kind);
+        let (labels, annotations) = (metadata("labels"), metadata("annotations"));
         for _ in have..wanted {
             let version = self.next_version();
             let pod = Pod {
@@ -76,6 +80,8 @@ impl Cluster {
                 name: format!("{name}-{version}"),
                 created: self.now,
                 broken: false,
+                labels: labels.clone(),
+                annotations: annotations.clone(),
             };
             self.pods.entry(name.to_owned()).or_default().push(pod);
         }
@@ -85,6 +91,13 @@ impl Cluster {
             pods.truncate(wanted);
         }
         have != wanted
+    }
+
+    fn metadata_of_template(&self, replica_set: &str, kind: &str) -> BTreeMap<String, String> {
+        let template =
+            self.templates.get(replica_set).and_then(|template| template.get("metadata")?.get(kind));
+        let fields = template.and_then(Value::as_object).into_iter().flatten();
+        fields.filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned()))).collect()
     }
 
     fn count_pods(&mut self, name: &str) -> bool {
@@ -108,7 +121,7 @@ impl Cluster {
         true
     }
 
-    fn active_selector(&self) -> std::collections::BTreeMap<String, String> {
+    fn active_selector(&self) -> BTreeMap<String, String> {
         let strategy = self.rollout.spec.strategy.as_ref();
         let name = strategy.and_then(|strategy| strategy.blue_green.as_ref()).map(|it| &it.active_service);
         name.and_then(|name| self.services.get(name))

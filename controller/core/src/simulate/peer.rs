@@ -12,7 +12,7 @@ use super::tests::shop;
 use super::*;
 use crate::workload::WorkloadSeen;
 
-const SCENARIOS: [&str; 11] = [
+const SCENARIOS: [&str; 12] = [
     "manual",
     "auto",
     "seconds",
@@ -23,6 +23,7 @@ const SCENARIOS: [&str; 11] = [
     "crash",
     "scale-while-paused",
     "restart",
+    "metadata",
     "workload-ref",
 ];
 
@@ -87,6 +88,8 @@ fn recorded(step: &Value) -> Cluster {
             available_replicas: count("/status/availableReplicas"),
             ..ReplicaSetSeen::default()
         };
+        let affinity = object.pointer("/spec/template/spec/affinity/podAntiAffinity");
+        let seen = ReplicaSetSeen { keeps_off: affinity.and_then(crate::injected::keeps_off), ..seen };
         cluster.templates.insert(name.clone(), object["spec"]["template"].clone());
         cluster.replica_sets.insert(name, seen);
     }
@@ -265,7 +268,10 @@ fn act(cluster: &mut Cluster, scenario: &str, step: &str) {
             cluster.add_service("app-preview");
         }
         (_, "02") => cluster.set_image("example/app:2"),
-        ("manual", "03" | "06") | ("update-in-update", "05") | ("scale-while-paused", "04") => {
+        ("manual", "03" | "06")
+        | ("metadata", "03")
+        | ("update-in-update", "05")
+        | ("scale-while-paused", "04") => {
             cluster.steer(promote);
         }
         ("scale-while-paused", "03") => cluster.edit(|rollout| rollout.spec.replicas = Some(4)),
@@ -301,6 +307,10 @@ fn play(scenario: &str) -> Cluster {
             json!({"autoPromotionEnabled": null, "autoPromotionSeconds": 6, "scaleDownDelaySeconds": 5})
         }
         "abort" => json!({"abortScaleDownDelaySeconds": 5}),
+        "metadata" => json!({
+            "activeMetadata": {"labels": {"role": "active"}}, "previewMetadata": {"labels": {"role": "preview"}},
+            "antiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {}},
+        }),
         _ => json!({}),
     };
     let mut cluster = shop(&strategy);

@@ -2,13 +2,13 @@
 
 use proptest::prelude::*;
 use proptest::sample::Index;
-use proptest::strategy::ValueTree;
 use serde_json::json;
 use verdigris_crds::keys;
 
 use super::tests::shop;
 use super::*;
 use crate::approval::Approval;
+use crate::injected;
 
 /// Something that users or the world do.
 #[derive(Clone, Debug)]
@@ -80,7 +80,7 @@ const SPECS: [&str; 6] = [
     r#"{"rollbackWindow": null, "progressDeadlineSeconds": null, "minReadySeconds": null}"#,
 ];
 
-const STRATEGIES: [&str; 11] = [
+const STRATEGIES: [&str; 13] = [
     r#"{}"#,
     r#"{"autoPromotionEnabled": null}"#,
     r#"{"autoPromotionEnabled": null, "autoPromotionSeconds": 20}"#,
@@ -88,13 +88,17 @@ const STRATEGIES: [&str; 11] = [
     r#"{"scaleDownDelayRevisionLimit": 1, "previewService": null}"#,
     r#"{"scaleDownDelayRevisionLimit": 0, "abortScaleDownDelaySeconds": 3}"#,
     r#"{"previewReplicaCount": 1, "scaleDownDelaySeconds": 40}"#,
+    r#"{"activeMetadata": {"labels": {"role": "active"}}, "previewMetadata": {"labels": {"role": "preview"},
+        "annotations": {"note": "new"}}, "antiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {}}}"#,
+    r#"{"activeMetadata": {"annotations": {"note": "all"}}, "autoPromotionEnabled": null, "previewReplicaCount": 1,
+        "antiAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": {"weight": 5}}}"#,
     r#"{"maxUnavailable": "70%", "autoPromotionEnabled": null, "scaleDownDelaySeconds": 40}"#,
     r#"{"previewReplicaCount": 0, "autoPromotionEnabled": null}"#,
     r#"{"previewReplicaCount": 1, "autoPromotionEnabled": null, "autoPromotionSeconds": 20}"#,
     r#"{"activeService": "other-active"}"#,
 ];
 
-const ANALYSES: [&str; 5] = [
+pub(super) const ANALYSES: [&str; 5] = [
     r#"{"prePromotionAnalysis": {"templates": [{"templateName": "works"}]}}"#,
     r#"{"autoPromotionEnabled": null, "prePromotionAnalysis": {"templates": [{"templateName": "works"}]},
         "postPromotionAnalysis": {"templates": [{"templateName": "works"}]}}"#,
@@ -331,7 +335,7 @@ fn strategies() -> impl Strategy<Value = &'static str> {
     prop::sample::select([STRATEGIES.as_slice(), ANALYSES.as_slice()].concat())
 }
 
-fn histories_of(
+pub(super) fn histories_of(
     strategy: impl Strategy<Value = &'static str>,
 ) -> impl Strategy<Value = (&'static str, Vec<(Action, bool)>)> {
     (strategy, prop::collection::vec((action(), prop::bool::weighted(0.8)), 0..16))
@@ -369,9 +373,24 @@ fn is_quiet_and_safe(cluster: &Cluster) -> Result<(), TestCaseError> {
     prop_assert!(decision.writes.is_empty(), "{:?}", decision.writes);
     prop_assert!(decision.events.is_empty(), "{:?}", decision.events);
     prop_assert_eq!(Some(&decision.status), observed.rollout.status.as_ref());
-    let templates: BTreeSet<_> = cluster.templates.values().map(without_hash).collect();
+    let bare = |(name, template): (&String, &Value)| {
+        let worn = worn(cluster, name, keys::EPHEMERAL_METADATA);
+        without_hash(&injected::without(template, &worn))
+    };
+    let templates: BTreeSet<_> = cluster.templates.iter().map(bare).collect();
     prop_assert_eq!(templates.len(), cluster.templates.len(), "two ReplicaSets for one template");
+    for (name, pods) in cluster.pods.iter().filter(|(name, _)| cluster.replica_sets.contains_key(*name)) {
+        let worn = worn(cluster, name, keys::EPHEMERAL_METADATA).labels;
+        let visited = !cluster.replica_sets[name].annotations.contains_key(keys::FORMER_METADATA);
+        let role = |pod: &Pod| pod.labels.get("role") == worn.get("role");
+        prop_assert!(!visited || pods.iter().all(role), "{} is to have {:?}: {:?}", name, worn, pods);
+    }
     Ok(())
+}
+
+fn worn(cluster: &Cluster, replica_set: &str, key: &str) -> injected::Worn {
+    let annotations = cluster.replica_sets.get(replica_set).map(|seen| seen.annotations.clone());
+    injected::Worn::recorded(&annotations.unwrap_or_default(), key)
 }
 
 fn without_hash(template: &Value) -> String {
@@ -386,69 +405,6 @@ fn without_hash(template: &Value) -> String {
 pub(super) fn config() -> ProptestConfig {
     let cases = std::env::var("PROPTEST_CASES").ok().and_then(|text| text.parse().ok()).unwrap_or(60);
     ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
-}
-
-/// The histories are worth something only if they reach what is rare.
-#[test]
-fn histories_reach_rare_states() {
-    let marks = [
-        "Initial deploy",
-        "Completed blue-green update",
-        "Full promotion requested",
-        "Fast rollback",
-        "Rollback within window",
-        "it grows to its full size first",
-        "At best",
-        "Rollout aborted update",
-        "Rollout is resumed",
-        "restored",
-        "refused",
-        "and is left so",
-        "its endpoints do not show it yet",
-        "and no others",
-        "within 60 s",
-        "taken back by an abort",
-        "Scaled down",
-        "has timed out",
-        "EvictPods",
-        "InvalidSpec",
-        "ScaleWorkload",
-        "ReleaseService",
-        "SelectorOverlap",
-        "deployments.apps \\\"app\\\" not found",
-    ];
-    reaches(histories(), &marks);
-}
-
-#[test]
-fn histories_of_analyses_reach_rare_states() {
-    let marks = [
-        "waiting for analysis to complete",
-        "nobody measures",
-        "pre-promotion analysis phase error/failed",
-        "post-promotion analysis phase error/failed",
-        "InconclusiveAnalysisRun",
-        "-post",
-        "TerminateAnalysisRun",
-    ];
-    reaches(histories_of(prop::sample::select(ANALYSES.to_vec())), &marks);
-}
-
-/// Plays histories until each mark was reached; far fewer than the bound do.
-fn reaches(histories: impl Strategy<Value = (&'static str, Vec<(Action, bool)>)>, marks: &[&'static str]) {
-    let mut marks: BTreeMap<&str, usize> = marks.iter().map(|mark| (*mark, 0)).collect();
-    let mut runner = proptest::test_runner::TestRunner::deterministic();
-    for _ in 0..4_000 {
-        let (strategy, actions) = histories.new_tree(&mut runner).expect("a history").current();
-        let cluster = played(strategy, &actions).expect("safe and at rest");
-        let log = format!("{:?} {:?}", cluster.log, cluster.rollout.status);
-        marks.iter_mut().for_each(|(mark, times)| *times += usize::from(log.contains(mark)));
-        if marks.values().all(|times| *times > 0) {
-            return;
-        }
-    }
-    let missed: Vec<_> = marks.iter().filter(|(_, times)| **times == 0).collect();
-    assert!(missed.is_empty(), "never reached: {missed:?} of {marks:?}");
 }
 
 proptest! {

@@ -1,12 +1,14 @@
 //! The rules of blue-green, played: a world in a sentence, one action, one look.
 
 mod analysis;
+mod anti_affinity;
 mod awaited;
 mod deadline;
 mod delays;
 mod gates;
 mod handover;
 mod identity;
+mod metadata;
 mod mistakes;
 mod preview;
 mod preview_size;

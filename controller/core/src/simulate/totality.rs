@@ -35,7 +35,7 @@ const WORDS: [&str; 23] = [
 ];
 
 /// Places in a Rollout that decisions read.
-const PLACES: [&str; 53] = [
+const PLACES: [&str; 58] = [
     "/metadata/generation",
     "/metadata/annotations",
     "/metadata/annotations/verdigris.dev~1approval",
@@ -65,6 +65,11 @@ const PLACES: [&str; 53] = [
     "/spec/strategy/blueGreen/previewReplicaCount",
     "/spec/strategy/blueGreen/maxUnavailable",
     "/spec/restartAt",
+    "/spec/strategy/blueGreen/activeMetadata",
+    "/spec/strategy/blueGreen/activeMetadata/labels",
+    "/spec/strategy/blueGreen/previewMetadata",
+    "/spec/strategy/blueGreen/antiAffinity",
+    "/spec/template/spec/affinity",
     "/status/restartedAt",
     "/spec/rollbackWindow",
     "/spec/rollbackWindow/revisions",
@@ -162,6 +167,7 @@ proptest! {
         edits in prop::collection::vec((prop::sample::select(PLACES.to_vec()), value()), 1..5),
         annotation in prop::option::of((prop::sample::select(vec![
             keys::REVISION, keys::REVISION_HISTORY, keys::SCALE_DOWN_DEADLINE, keys::DESIRED_REPLICAS,
+            keys::EPHEMERAL_METADATA, keys::FORMER_METADATA,
         ]), word())),
         seconds in -10_i64..100_000,
     ) {

@@ -1,7 +1,7 @@
 //! Fields that this version does not honour yet: a condition names each, so that nothing is silently ignored.
 
 use jiff::Timestamp;
-use verdigris_crds::{BlueGreenStrategy, RolloutSpec, keys};
+use verdigris_crds::{RolloutSpec, keys};
 
 use super::conditions::Conditions;
 
@@ -9,24 +9,20 @@ use super::conditions::Conditions;
 pub(crate) fn fields(spec: &RolloutSpec) -> Vec<String> {
     let strategy = spec.strategy.as_ref();
     let blue_green = strategy.and_then(|strategy| strategy.blue_green.as_ref());
-    let of = |is_set: fn(&BlueGreenStrategy) -> bool| blue_green.is_some_and(is_set);
-    let known = [
-        ("spec.strategy.canary", strategy.is_some_and(|strategy| strategy.canary.is_some())),
-        ("spec.strategy.blueGreen.antiAffinity", of(|it| it.anti_affinity.is_some())),
-        ("spec.strategy.blueGreen.previewMetadata", of(|it| it.preview_metadata.is_some())),
-        ("spec.strategy.blueGreen.activeMetadata", of(|it| it.active_metadata.is_some())),
-    ];
-    let known = known.into_iter().filter(|(_, is_set)| *is_set).map(|(field, _)| field.to_owned());
+    let canary = strategy.and_then(|strategy| strategy.canary.as_ref());
+    let known = canary.map(|_| "spec.strategy.canary".to_owned());
+    let anti_affinity = blue_green.and_then(|strategy| strategy.anti_affinity.as_ref());
     let unknown = [
         ("spec", Some(&spec.other)),
         ("spec.rollbackWindow", spec.rollback_window.as_ref().map(|window| &window.other)),
         ("spec.strategy", strategy.map(|strategy| &strategy.other)),
         ("spec.strategy.blueGreen", blue_green.map(|strategy| &strategy.other)),
+        ("spec.strategy.blueGreen.antiAffinity", anti_affinity.map(|it| &it.other)),
     ];
     let unknown = unknown.into_iter().flat_map(|(path, other)| {
         other.into_iter().flatten().map(move |(field, _)| format!("{path}.{field}"))
     });
-    known.chain(unknown).collect()
+    known.into_iter().chain(unknown).collect()
 }
 
 /// The sentence of the condition and of the phase.

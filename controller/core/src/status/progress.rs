@@ -212,8 +212,11 @@ fn available(pass: &Pass<'_>, status: &RolloutStatus, conditions: &mut Condition
     // While the active Service selects no version, as after a canary, what was available before serves on.
     let serves_on = conditions.is_true("Available")
         && pass.stable.is_some_and(|stable| !pass.is_stable() && stable.ready_replicas > 0);
+    // By its counts alone: what changes in a template, for pods to come, makes none of them less available.
     let has_all = active.map_or(serves_on, |hash| {
-        pass.with_hash(hash).is_some_and(|seen| seen.is_fully_available(pass.replicas))
+        pass.with_hash(hash).is_some_and(|seen| {
+            !seen.deleting && [seen.replicas_wanted, seen.available_replicas] == [pass.replicas; 2]
+        })
     });
     let (value, text) = if has_all {
         ("True", "Rollout has minimum availability")

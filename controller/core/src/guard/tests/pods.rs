@@ -4,7 +4,7 @@ use jiff::SignedDuration;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::*;
-use crate::decision::{Evictions, PodAt};
+use crate::decision::{Evictions, PodAt, PodChange};
 
 /// The world of the other tests, where a restart is due; its pods are of 1970.
 fn restarting() -> Observed {
@@ -83,4 +83,44 @@ fn evictions_need_live_reads_of_all_pods() {
         observed.fresh.remove(&part);
         assert_eq!(refusal(&observed, &[evict(&["h1-1"], 1)]), Some(Rule::Fresh), "{part:?}");
     }
+}
+
+fn labelled(key: &str) -> BTreeMap<String, Option<String>> {
+    BTreeMap::from([(key.to_owned(), Some("value".to_owned()))])
+}
+
+#[test]
+fn r2_no_pod_loses_a_label_by_which_it_is_selected() {
+    let mut observed = world();
+    observed.rollout.spec.selector = serde_json::from_value(json!({"matchLabels": {"app": "shop"},
+        "matchExpressions": [{"key": "tier", "operator": "Exists"}]}))
+    .expect("a selector");
+    let service = observed.services.get_mut("preview").and_then(Option::as_mut).expect("a Service");
+    service.selector.insert("zone".into(), "a".into());
+    for (key, allowed) in
+        [("role", true), ("app", false), ("tier", false), ("zone", false), (keys::POD_TEMPLATE_HASH, false)]
+    {
+        let expected = (!allowed).then_some(Rule::R2);
+        let Write::EvictPods(Evictions { mut pods, .. }) = evict(&["h1-1"], 1) else { panic!("an eviction") };
+        let change = PodChange { at: pods.remove(0), labels: labelled(key), annotations: BTreeMap::new() };
+        assert_eq!(refusal(&observed, &[Write::LabelPod(change)]), expected, "{key}");
+        let template = TemplateChange { labels: labelled(key), ..TemplateChange::default() };
+        let Write::UpdateReplicaSet(change) = scale("h1", 2) else { panic!("an update") };
+        let change = Write::UpdateReplicaSet(ReplicaSetChange { template, ..change });
+        assert_eq!(refusal(&observed, &[change]), expected, "{key}");
+    }
+}
+
+#[test]
+fn r6_only_pods_of_our_own_replica_sets_are_labelled() {
+    let mut observed = world();
+    let change = |name: &str| {
+        let Write::EvictPods(Evictions { mut pods, .. }) = evict(&[name], 1) else { panic!("an eviction") };
+        let (labels, annotations) = (labelled("role"), BTreeMap::new());
+        Write::LabelPod(PodChange { at: pods.remove(0), labels, annotations })
+    };
+    assert_eq!(refusal(&observed, &[change("h1-1")]), None);
+    assert_eq!(refusal(&observed, &[change("h1-9")]), Some(Rule::R6));
+    observed.set("h1").controller_uid = None;
+    assert_eq!(refusal(&observed, &[change("h1-1")]), Some(Rule::R6));
 }

@@ -148,12 +148,14 @@ fn another_mistake_replaces_the_message() {
 
 #[test]
 fn fields_without_effect_are_named() {
-    let mut cluster = shop(&json!({"antiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {}}}));
+    let mut cluster = shop(
+        &json!({"antiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {}, "newerThanUs": 1}}),
+    );
     with(&mut cluster, r#"{"rollbackWindow": {"hours": 1}, "newerThanUs": true}"#);
     cluster.wait(5);
     let (_, reason, message) = cluster.condition(keys::NOT_HONOURED).expect("a condition");
     assert_eq!(reason, "NotHonoured");
-    let wanted = ["antiAffinity", "spec.rollbackWindow.hours"];
+    let wanted = ["antiAffinity.newerThanUs", "spec.rollbackWindow.hours"];
     for field in wanted.into_iter().chain(["spec.newerThanUs"]) {
         assert!(message.contains(field), "{message}");
     }

@@ -154,7 +154,14 @@ fn rule_16_what_a_shrinking_stack_has_left_replaces_nothing() {
     let created = after(cluster.now, -100);
     let left = |number: i32| {
         let name = format!("left-{number}");
-        Pod { uid: name.clone(), name, created, broken: false }
+        Pod {
+            uid: name.clone(),
+            name,
+            created,
+            broken: false,
+            labels: BTreeMap::new(),
+            annotations: BTreeMap::new(),
+        }
     };
     cluster.pods.insert(old, (0..2).map(left).collect());
     restart(&mut cluster);
