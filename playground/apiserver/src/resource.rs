@@ -160,6 +160,8 @@ pub struct Strategy {
     pub validate_update: fn(&Value, &Value) -> Vec<FieldError>,
     /// Faults of a change through `/status`: new object, old object.
     pub validate_status_update: fn(&Value, &Value) -> Vec<FieldError>,
+    /// What clients are warned of in an object that they create or change, and that is taken all the same.
+    pub warnings: fn(&Value) -> Vec<String>,
     /// Which names objects may have.
     pub name_rule: NameRule,
     /// How `metadata.generation` is kept.
@@ -233,6 +235,7 @@ impl Default for Strategy {
             validate_create: |_| Vec::new(),
             validate_update: |_, _| Vec::new(),
             validate_status_update: |_, _| Vec::new(),
+            warnings: |_| Vec::new(),
             name_rule: NameRule::default(),
             generation: GenerationRule::default(),
             selectable_fields: &[],

@@ -18,11 +18,9 @@ const AFFINITY_SECONDS_MAX: i64 = 86_400;
 const ONLY_BALANCED: &str = "may only be used when `type` is 'LoadBalancer'";
 
 /// What keeps a Service from getting addresses and ports, which comes before everything else.
-fn unallocatable(spec: &Place<'_>) -> Vec<FieldError> {
-    if spec.field("type").text() == "ExternalName" {
-        return Vec::new();
-    }
-    let faults = addresses(spec);
+pub(super) fn unallocatable(service: &Value) -> Vec<FieldError> {
+    let spec = Place::new("spec", &service["spec"]);
+    let faults = addresses(&spec);
     if !faults.is_empty() {
         return faults;
     }
@@ -40,10 +38,6 @@ fn unallocatable(spec: &Place<'_>) -> Vec<FieldError> {
 
 pub(super) fn faults(service: &Value) -> Vec<FieldError> {
     let spec = Place::new("spec", &service["spec"]);
-    let early = unallocatable(&spec);
-    if !early.is_empty() {
-        return early;
-    }
     let kind = spec.field("type").text();
     let headless = spec.field("clusterIP").text() == "None";
     let ports = spec.field("ports");
@@ -63,6 +57,9 @@ pub(super) fn faults(service: &Value) -> Vec<FieldError> {
     let selector = spec.field("selector");
     faults.extend(label_faults(selector.value, &selector.path));
     faults.extend(affinity(&spec));
+    if kind != "ExternalName" {
+        faults.extend(addresses(&spec));
+    }
     for address in spec.list("externalIPs") {
         let wrong = address.worded_always(address_faults);
         if wrong.is_empty() {
@@ -80,8 +77,7 @@ pub(super) fn faults(service: &Value) -> Vec<FieldError> {
 fn external(spec: &Place<'_>) -> Vec<FieldError> {
     let mut faults = Vec::new();
     for field in ["clusterIPs", "ipFamilies", "ipFamilyPolicy"] {
-        let also = field == "clusterIPs" && !spec.field("clusterIP").is_empty();
-        if !spec.field(field).is_empty() || also {
+        if !spec.field(field).is_empty() {
             faults.push(spec.field(field).forbidden("may not be set for ExternalName services"));
         }
     }
@@ -140,7 +136,9 @@ fn addresses(spec: &Place<'_>) -> Vec<FieldError> {
     let first = all.items().next().map_or("", |address| address.text());
     if one.is_empty() && !all.is_empty() {
         faults.push(all.invalid("must be empty when `clusterIP` is not specified"));
-    } else if !one.is_empty() && !all.is_empty() && first != one.text() {
+    } else if !one.is_empty() && all.is_empty() {
+        faults.push(all.required(""));
+    } else if !one.is_empty() && first != one.text() {
         faults.push(all.invalid("first value must match `clusterIP`"));
     }
     let mut seen = BTreeSet::new();
@@ -153,12 +151,19 @@ fn addresses(spec: &Place<'_>) -> Vec<FieldError> {
     if first == "None" && all.len() > 1 {
         faults.push(all.invalid("'None' must be the first and only value"));
     }
-    let given = all.items().filter(|address| address.text() != "None");
-    faults.extend(given.flat_map(|address| address.worded_always(address_faults)));
+    let given = all.items().enumerate().filter(|(index, address)| *index > 0 || address.text() != "None");
+    let malformed: Vec<FieldError> =
+        given.flat_map(|(_, address)| address.worded_always(address_faults)).collect();
+    let all_formed = malformed.is_empty();
+    faults.extend(malformed);
     if all.len() > 2 {
         faults.push(all.invalid("may only hold up to 2 values"));
     }
-    if all.len() > 1 && all.items().all(|address| !address.text().contains(':')) && first != "None" {
+    if all_formed
+        && all.len() > 1
+        && all.items().all(|address| !address.text().contains(':'))
+        && first != "None"
+    {
         faults.push(all.invalid("may specify no more than one IP for each IP family"));
     }
     faults

@@ -7,9 +7,11 @@ use serde_json::{Value, json};
 use super::{Call, Store, body, commit::Author};
 use crate::{
     answer::{Answer, Shown},
-    builtin, crd, fields, metadata,
+    crd,
+    field_error::FieldError,
+    fields, metadata,
     options::WriteOptions,
-    resource::GenerationRule,
+    resource::{GenerationRule, Resource},
     status::ApiError,
     write_log::Verb,
 };
@@ -85,25 +87,20 @@ impl Store {
         self.admit_by_classes(&resource, &mut object)?;
         // Through a subresource an object comes as it is: nothing is filled in from elsewhere, no addresses are handed out.
         let through_part = !author.subresource.is_empty();
-        let unlisted = if through_part { builtin::service::unlisted(&object) } else { None };
         (resource.strategy.prepare_create)(&mut object, call.now);
-        let own = (resource.strategy.validate_create)(&object);
-        let looks = resource.strategy.checks_metadata || own.is_empty();
-        let mut faults = if looks { metadata::faults(&resource, &object) } else { Vec::new() };
-        faults.extend(unlisted);
-        faults.extend(own);
-        faults.extend(resource.schema.validate(&object, None));
-        faults.extend(crd::scale_faults(&resource, &object));
-        resource.schema.ask_rules(&object, None, &mut faults);
-        // Addresses are handed out to objects that have nothing else wrong with them.
-        if faults.is_empty() && !through_part {
-            faults = self.allocate(&resource, &mut object);
+        let mut faults = Vec::new();
+        if !through_part {
+            faults = self.allocate(&resource, &mut object, None, options.dry_run);
+        }
+        if faults.is_empty() {
+            faults = new_faults(&resource, &object);
         }
         let name = metadata::text(&object, "name").to_owned();
         if !faults.is_empty() {
             return Err(ApiError::invalid(resource.group_kind(), &name, &faults));
         }
         call.warnings.extend(metadata::finalizer_warnings(&resource, &object, &Value::Null));
+        call.warnings.extend((resource.strategy.warnings)(&object));
         call.warnings.extend(metadata::name_warning(&resource, &object));
         if let Some(kept) = self.kept(&resource, metadata::text(&object, "namespace"), &name) {
             let mut refusal = ApiError::already_exists(resource.group_resource(), &name);
@@ -149,6 +146,17 @@ impl Store {
         let hex = format!("{bits:032x}");
         format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
     }
+}
+
+fn new_faults(resource: &Resource, object: &Value) -> Vec<FieldError> {
+    let own = (resource.strategy.validate_create)(object);
+    let looks = resource.strategy.checks_metadata || own.is_empty();
+    let mut faults = if looks { metadata::faults(resource, object) } else { Vec::new() };
+    faults.extend(own);
+    faults.extend(resource.schema.validate(object, None));
+    faults.extend(crd::scale_faults(resource, object));
+    resource.schema.ask_rules(object, None, &mut faults);
+    faults
 }
 
 /// A time as metadata writes it: whole seconds.

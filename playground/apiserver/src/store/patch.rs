@@ -67,7 +67,6 @@ impl Store {
         let target = call.target.clone();
         if self.kept(&call.resource, &target.namespace, &target.name).is_none() {
             if !target.subresource.is_empty() && !call.resource.strategy.create_on_update {
-                check_no_uid(call, wanted)?;
                 return Err(ApiError::not_found(call.resource.group_resource(), &target.name));
             }
             let mut object = fields::apply(author.write(call), &Value::Null, wanted, options.force)?;

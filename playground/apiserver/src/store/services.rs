@@ -9,7 +9,15 @@ use crate::{builtin, field_error::FieldError, metadata, resource::Resource};
 
 impl Store {
     /// Gives a Service the addresses and node ports that its type calls for.
-    pub(super) fn allocate(&self, resource: &Arc<Resource>, object: &mut Value) -> Vec<FieldError> {
+    ///
+    /// The real server does so before it looks at anything else, and tells nothing else if it cannot.
+    pub(super) fn allocate(
+        &self,
+        resource: &Arc<Resource>,
+        object: &mut Value,
+        old: Option<&Value>,
+        dry_run: bool,
+    ) -> Vec<FieldError> {
         if !resource.group.is_empty() || resource.plural != "services" {
             return Vec::new();
         }
@@ -24,6 +32,6 @@ impl Store {
                     .collect()
             })
             .unwrap_or_default();
-        builtin::service::allocate(object, others.iter()).err().into_iter().collect()
+        builtin::service_addresses::allocate(object, old, others.iter(), dry_run).err().unwrap_or_default()
     }
 }

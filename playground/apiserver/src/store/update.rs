@@ -77,14 +77,20 @@ impl Store {
             // A status may bring annotations along, as a Deployment's revision: they count only where the whole object is written.
             count_generation(&resource, &mut object, &old);
         }
-        let mut faults = faults(&resource, &call.target.subresource, &object, &old);
-        if faults.is_empty() {
-            faults = self.allocate(&resource, &mut object);
+        let mut wrong = Vec::new();
+        if call.target.subresource.is_empty() {
+            wrong = self.allocate(&resource, &mut object, Some(&old), options.dry_run);
         }
-        if !faults.is_empty() {
-            return Err(ApiError::invalid(resource.group_kind(), &call.target.name, &faults));
+        if wrong.is_empty() {
+            wrong = faults(&resource, &call.target.subresource, &object, &old);
+        }
+        if !wrong.is_empty() {
+            return Err(ApiError::invalid(resource.group_kind(), &call.target.name, &wrong));
         }
         call.warnings.extend(metadata::finalizer_warnings(&resource, &object, &old));
+        if call.target.subresource.is_empty() {
+            call.warnings.extend((resource.strategy.warnings)(&object));
+        }
         if !options.dry_run && ends(&resource, &object, &old) {
             // The last finalizer of an object that is being deleted has gone, whether in this change or before.
             // The answer shows the change, in the version that it had: it was never stored.

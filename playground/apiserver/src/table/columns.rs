@@ -75,7 +75,9 @@ pub(super) fn of_scale() -> Vec<TableColumn> {
         ("Available#", |scale, _| c::number_at(scale, "/status/replicas")),
         AGE,
     ];
-    columns.iter().map(|(name, cell)| function(name, *cell)).collect()
+    // For once, the real server does not say that a name is one.
+    let plain = |(name, cell): &(&str, Cell)| TableColumn { format: String::new(), ..function(name, *cell) };
+    columns.iter().map(plain).collect()
 }
 
 /// A column of a built-in kind. Its name says the rest: `*` marks columns of `-o wide`, `#` whole numbers, `?`

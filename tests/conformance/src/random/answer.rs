@@ -140,7 +140,16 @@ fn tidy_text(text: &str, memory: &Memory) -> String {
     let text = replace_times(text);
     let text = memory.told(&text);
     let text = replace_unseen_version(&text);
+    let text = replace_address(&text);
     replace_suffixes(&text)
+}
+
+/// Which address a Service would have got is the server's choice.
+fn replace_address(text: &str) -> String {
+    const BEFORE: &str = "IPAddress.networking.k8s.io \"";
+    let Some((start, rest)) = text.split_once(BEFORE) else { return text.to_owned() };
+    let rest = rest.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.');
+    format!("{start}{BEFORE}address{rest}")
 }
 
 /// A precondition's refusal may tell a version that no answer has shown, as that of a pod that was deleted among others.
