@@ -13,6 +13,7 @@ use super::*;
 use crate::workload::WorkloadSeen;
 
 const SCENARIOS: [&str; 12] = [
+    "analysis",
     "manual",
     "auto",
     "seconds",
@@ -104,8 +105,44 @@ fn recorded(step: &Value) -> Cluster {
         };
         cluster.services.insert(name, service);
     }
+    for object in step["analysisruns"].as_array().into_iter().flatten() {
+        let run = analysis_run(object);
+        cluster.analysis_runs.insert(run.name.clone(), run);
+    }
+    measured_by_hand(&mut cluster);
     cluster.act();
     cluster
+}
+
+fn analysis_run(object: &Value) -> AnalysisRunSeen {
+    AnalysisRunSeen {
+        name: text(object, "/metadata/name"),
+        uid: text(object, "/metadata/uid"),
+        resource_version: text(object, "/metadata/resourceVersion"),
+        created: text(object, "/metadata/creationTimestamp").parse().expect("a time"),
+        controller_uid: Some(text(object, "/metadata/ownerReferences/0/uid")),
+        labels: strings(object.pointer("/metadata/labels")),
+        revision: strings(object.pointer("/metadata/annotations")).get(keys::REVISION).cloned(),
+        phase: text(object, "/status/phase"),
+        message: text(object, "/status/message"),
+        ..AnalysisRunSeen::default()
+    }
+}
+
+/// The templates of the recording. Its jobs ended after some seconds; here they end when the scenario says so.
+fn measured_by_hand(cluster: &mut Cluster) {
+    cluster.settings.measured = Measured::ForEver;
+    for name in ["good", "bad"] {
+        let metric = json!({"name": "job", "count": 1, "provider": {"job": {"spec": {}}}});
+        cluster.add_analysis_template(name, json!({"metrics": [metric]}));
+    }
+}
+
+/// The job of the run that is under way ends.
+fn end_run(cluster: &mut Cluster, phase: &str, message: &str) {
+    let run = cluster.analysis_runs.values().find(|run| !run.is_finished()).expect("a run under way");
+    let name = run.name.clone();
+    cluster.set_run_phase(&name, phase, message);
 }
 
 /// The Rollout's ReplicaSets, and those of the Deployment that it references, oldest first.
@@ -262,6 +299,11 @@ fn act(cluster: &mut Cluster, scenario: &str, step: &str) {
             let now = cluster.now.to_string();
             cluster.apply(&json!({"restartAt": now}));
         }
+        ("analysis", "03") => end_run(cluster, "Successful", ""),
+        ("analysis", "04") => {
+            let message = "Metric \"job\" assessed Failed due to failed (1) > failureLimit (0)";
+            end_run(cluster, "Failed", message);
+        }
         ("crash", "02") => cluster.set_image("example/app:2-error"),
         ("invalid", "02") => {
             cluster.add_service("app-active");
@@ -295,7 +337,7 @@ fn wait(scenario: &str, step: &str) -> i64 {
     match (scenario, step.get(..2).unwrap_or_default()) {
         ("manual" | "abort", "04") => 8,
         ("seconds", "03") | ("update-in-update", "04") => 7,
-        ("crash", "02") => 5,
+        ("crash", "02") | ("analysis", "05") => 5,
         _ => 2,
     }
 }
@@ -306,6 +348,9 @@ fn play(scenario: &str) -> Cluster {
         "seconds" => {
             json!({"autoPromotionEnabled": null, "autoPromotionSeconds": 6, "scaleDownDelaySeconds": 5})
         }
+        "analysis" => json!({"autoPromotionEnabled": null, "scaleDownDelaySeconds": 5,
+            "abortScaleDownDelaySeconds": 3, "prePromotionAnalysis": {"templates": [{"templateName": "good"}]},
+            "postPromotionAnalysis": {"templates": [{"templateName": "bad"}]}}),
         "abort" => json!({"abortScaleDownDelaySeconds": 5}),
         "metadata" => json!({
             "activeMetadata": {"labels": {"role": "active"}}, "previewMetadata": {"labels": {"role": "preview"}},
@@ -316,6 +361,7 @@ fn play(scenario: &str) -> Cluster {
     let mut cluster = shop(&strategy);
     cluster.settings.ready_after_seconds = 0;
     cluster.settings.never_ready = "-error".to_owned();
+    measured_by_hand(&mut cluster);
     if scenario == "crash" {
         cluster.edit(|rollout| rollout.spec.progress_deadline_seconds = Some(4));
     }
@@ -406,7 +452,9 @@ fn playing_the_scenarios_tells_the_peers_events() {
         let mut ours: Vec<String> = cluster.events().iter().map(|text| named(text, &images)).collect();
         let file = fs::read_to_string(folder(scenario).join("events.txt")).expect("events");
         let mut theirs = Vec::new();
-        for line in file.lines().filter(|line| !line.contains("RolloutAddedToInformer")) {
+        // Who measures runs tells of them too.
+        let others = ["RolloutAddedToInformer", " AnalysisRun/"];
+        for line in file.lines().filter(|line| !others.iter().any(|word| line.contains(word))) {
             let (head, message) = line.split_once(": ").expect("a message");
             let mut words = head.split(' ');
             let reason = words.nth(1).expect("a reason");

@@ -151,7 +151,8 @@ fn measured(
     let waits = standing.paused || (steering.analyses.is_awaited() && is_ready && !standing.completed);
     let moved = if waits {
         deadline::stop(conditions);
-        begins
+        // Its pods have come, and nothing else will move until the wait is over.
+        begins || conditions.reason(type_) == "NewReplicaSetCreated"
     } else {
         deadline::measure(pass, standing.size, fails || begins || resumes, conditions)
     };
