@@ -51,6 +51,9 @@ pub trait AnyWorld {
             Some("ConfigMap") => format!("/api/v1/namespaces/{namespace}/configmaps"),
             Some("Deployment") => format!("/apis/apps/v1/namespaces/{namespace}/deployments"),
             Some("Rollout") => rollouts(namespace),
+            Some("AnalysisTemplate") => {
+                format!("/apis/argoproj.io/v1alpha1/namespaces/{namespace}/analysistemplates")
+            }
             other => panic!("no scenario creates {other:?}"),
         };
         self.ask("POST", &path, "application/json", object).await

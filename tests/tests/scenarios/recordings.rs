@@ -31,6 +31,10 @@ const INTENDED_EVENTS: &[(&str, &str, &str)] = &[
         "Normal NewReplicaSetCreated Rollout/app: Created ReplicaSet app-v1",
         "swallows `NewReplicaSetCreated`",
     ),
+    ("analysis", "Normal MetricSuccessful AnalysisRun/", "Nobody measures AnalysisRuns yet"),
+    ("analysis", "Normal AnalysisRunSuccessful AnalysisRun/", "Nobody measures AnalysisRuns yet"),
+    ("analysis", "Warning MetricFailed AnalysisRun/", "Nobody measures AnalysisRuns yet"),
+    ("analysis", "Warning AnalysisRunFailed AnalysisRun/", "Nobody measures AnalysisRuns yet"),
 ];
 
 #[tokio::test(start_paused = true)]
@@ -76,7 +80,8 @@ async fn has_had_its_effect(world: &impl AnyWorld, scenario: &Scenario, act: Act
     if phase == wanted { Ok(()) } else { Err(format!("{act:?}: phase {phase}")) }
 }
 
-async fn same_facts(world: &impl AnyWorld, scenario: &Scenario, step: &str) -> Result<(), String> {
+/// Whether the world is as the peer left its own at this step.
+pub async fn same_facts(world: &impl AnyWorld, scenario: &Scenario, step: &str) -> Result<(), String> {
     let ours = world.snapshot(scenario.name, "app").await.facts();
     let peers = scenario.recorded(step).expect("a recording").facts();
     let mut found = Vec::new();
@@ -91,7 +96,8 @@ async fn same_facts(world: &impl AnyWorld, scenario: &Scenario, step: &str) -> R
     if found.is_empty() { Ok(()) } else { Err(found.join("\n")) }
 }
 
-async fn same_events(world: &impl AnyWorld, scenario: &Scenario) -> Result<(), String> {
+/// Whether the same events were told as by the peer.
+pub async fn same_events(world: &impl AnyWorld, scenario: &Scenario) -> Result<(), String> {
     let last = world.snapshot(scenario.name, "app").await;
     let final_step = scenario.acts.iter().rev().find_map(|(_, step)| *step).expect("a step");
     let peer_versions = scenario.recorded(final_step).expect("a recording").versions();
