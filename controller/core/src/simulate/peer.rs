@@ -12,7 +12,7 @@ use super::tests::shop;
 use super::*;
 use crate::workload::WorkloadSeen;
 
-const SCENARIOS: [&str; 12] = [
+const SCENARIOS: [&str; 13] = [
     "analysis",
     "manual",
     "auto",
