@@ -316,7 +316,7 @@ fn invalid(observed: &Observed, seen: &RolloutStatus, error: impl Display, stamp
     let mut conditions = Conditions::of(seen);
     conditions.remove_if("InvalidSpec", |condition| condition.message != message);
     conditions.set("InvalidSpec", "True", "InvalidSpec", &message, stamp);
-    not_honoured::fill(&observed.rollout.spec, &mut conditions, stamp);
+    not_honoured::fill(&observed.rollout, &mut conditions, stamp);
     told(observed, seen, conditions, ("Degraded", format!("InvalidSpec: {message}")))
 }
 
@@ -330,8 +330,8 @@ fn not_acted_on(observed: &Observed, seen: &RolloutStatus, stamp: Timestamp) -> 
         return None;
     }
     let mut conditions = Conditions::of(seen);
-    not_honoured::fill(spec, &mut conditions, stamp);
-    let text = format!("NotHonoured: {}", not_honoured::sentence(&not_honoured::fields(spec)));
+    not_honoured::fill(&observed.rollout, &mut conditions, stamp);
+    let text = format!("NotHonoured: {}", not_honoured::sentence(&not_honoured::fields(&observed.rollout)));
     Some(told(observed, seen, conditions, ("Degraded", text)))
 }
 

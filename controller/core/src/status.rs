@@ -266,7 +266,7 @@ fn own_conditions(
         conditions.remove(keys::WRITE_REFUSED);
     }
     blue_green::workload::tell_refusal(pass, conditions);
-    not_honoured::fill(pass.spec, conditions, stamp);
+    not_honoured::fill(&pass.observed.rollout, conditions, stamp);
     events
 }
 

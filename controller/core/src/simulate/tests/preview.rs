@@ -112,3 +112,15 @@ fn without_the_annotation_it_is_shown_at_once_even_after_an_abort() {
     assert_eq!(cluster.set(2).replicas_wanted, 0);
     assert_eq!(previewed(&cluster), cluster.hash(2), "as by the peer");
 }
+
+#[test]
+fn a_word_that_is_not_known_is_named_and_changes_nothing() {
+    let mut cluster = deployed(&json!({}));
+    cluster.annotate(BTreeMap::from([(keys::PREVIEW_SWITCH.to_owned(), Some("ready".to_owned()))]));
+    cluster.set_image("example/app:2");
+    cluster.wait(0);
+    assert_eq!(previewed(&cluster), cluster.hash(2));
+    let (_, _, message) = cluster.condition(keys::NOT_HONOURED).expect("a condition");
+    let named = "metadata.annotations[verdigris.dev/preview-switch]: \"ready\" (write whenReady)";
+    assert!(message.contains(named), "{message}");
+}
