@@ -8,7 +8,7 @@ use super::tests::shop;
 use super::*;
 
 /// Words that mean something somewhere, and some that do not.
-const WORDS: [&str; 23] = [
+const WORDS: [&str; 25] = [
     "",
     "app",
     "h1",
@@ -25,6 +25,8 @@ const WORDS: [&str; 23] = [
     "RolloutPaused",
     "BlueGreenPause",
     "InconclusiveAnalysisRun",
+    "Inconclusive",
+    "Successful",
     "Switching",
     "In",
     "1970-01-01T00:00:00Z",
@@ -35,7 +37,7 @@ const WORDS: [&str; 23] = [
 ];
 
 /// Places in a Rollout that decisions read.
-const PLACES: [&str; 58] = [
+const PLACES: [&str; 64] = [
     "/metadata/generation",
     "/metadata/annotations",
     "/metadata/annotations/verdigris.dev~1approval",
@@ -62,6 +64,12 @@ const PLACES: [&str; 58] = [
     "/spec/strategy/blueGreen/scaleDownDelayRevisionLimit",
     "/spec/strategy/blueGreen/abortScaleDownDelaySeconds",
     "/spec/strategy/blueGreen/prePromotionAnalysis",
+    "/spec/strategy/blueGreen/postPromotionAnalysis",
+    "/spec/strategy/blueGreen/postPromotionAnalysis/templates",
+    "/spec/analysis",
+    "/status/blueGreen/prePromotionAnalysisRunStatus",
+    "/status/blueGreen/postPromotionAnalysisRunStatus",
+    "/status/blueGreen/postPromotionAnalysisRunStatus/status",
     "/spec/strategy/blueGreen/previewReplicaCount",
     "/spec/strategy/blueGreen/maxUnavailable",
     "/spec/restartAt",
@@ -146,7 +154,8 @@ fn put(rollout: &mut Value, place: &str, value: Value) {
 
 /// In the middle of an update that waits for its approval.
 fn paused() -> Cluster {
-    let mut cluster = shop(&json!({}));
+    let analysis = json!({"templates": [{"templateName": "works"}]});
+    let mut cluster = shop(&json!({"prePromotionAnalysis": analysis, "postPromotionAnalysis": analysis}));
     cluster.run(5).expect("deploy");
     cluster.set_image("example/app:2");
     cluster.run(5).expect("update");

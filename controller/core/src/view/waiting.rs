@@ -59,7 +59,9 @@ fn not_observed(rollout: &Rollout, status: &RolloutStatus) -> String {
 /// somebody else has pointed elsewhere, endpoints that do not show the switch yet.
 fn said_by_controller(status: &RolloutStatus) -> impl Iterator<Item = String> {
     let matters = |condition: &&Condition| match condition.type_.as_str() {
-        keys::NOT_HONOURED | keys::SERVICE_DRIFT | keys::RESTART => condition.status == "True",
+        keys::NOT_HONOURED | keys::SERVICE_DRIFT | keys::RESTART | keys::ANALYSIS_STALLED => {
+            condition.status == "True"
+        }
         keys::APPROVAL_CONDITION => condition.reason == "Refused",
         keys::TRAFFIC_SWITCHED => condition.status == "False",
         _ => false,
