@@ -112,7 +112,11 @@ pub const SCENARIOS: &[Scenario] = &[
     Scenario { name: "restart", acts: &[(Act::Deploy, None), (Act::Restart, Some("01-restarted"))] },
     Scenario {
         name: "workload-ref",
-        acts: &[(Act::Deploy, Some("01-migrated")), (Act::Image(2), Some("02-paused-r2"))],
+        acts: &[
+            (Act::Deploy, None),
+            (Act::Wait(8), Some("01-migrated")),
+            (Act::Image(2), Some("02-paused-r2")),
+        ],
     },
     Scenario {
         name: "invalid",

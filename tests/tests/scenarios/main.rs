@@ -6,6 +6,7 @@
 mod analysis;
 mod bad_input;
 mod crash;
+mod migration;
 mod recordings;
 mod rights;
 mod strategies;

@@ -17,7 +17,7 @@ use super::services::Services;
 use super::{anti_affinity, metadata, rollback};
 
 /// Seconds that an old version, or an aborted new one, stays where the spec does not say.
-const DEFAULT_DELAY_SECONDS: i32 = 30;
+pub(super) const DEFAULT_DELAY_SECONDS: i32 = 30;
 
 /// Rollout annotations that must not reach ReplicaSets, besides all of our own.
 const NEVER_COPIED: [&str; 6] = [

@@ -16,6 +16,7 @@ use crate::workload::{Reference, ScaleDown, scale_down};
 use super::drain;
 use super::plan::{Draft, Pass};
 use super::promotion::Promotion;
+use super::scale::DEFAULT_DELAY_SECONDS;
 
 /// Takes pods from the referenced Deployment, as far as `spec.workloadRef.scaleDown` says and pods of ours serve.
 pub(crate) fn relieve(pass: &Pass<'_>, promotion: &Promotion, draft: &mut Draft) {
@@ -78,15 +79,20 @@ pub(crate) fn tell_refusal(pass: &Pass<'_>, conditions: &mut Conditions) {
     }
 }
 
-/// Whether the version's pods are all of the active Service's ready endpoints, by what they show or else by the clock.
+/// Whether the version's pods are all of the active Service's ready endpoints, by what they show or else by the clock;
+/// and have been for as long as any version that was left behind stays, since proxies follow later than endpoints.
 fn has_all_traffic(pass: &Pass<'_>, serving: &ReplicaSetSeen, draft: &mut Draft) -> bool {
+    let Some(since) = available_since(pass) else { return false };
+    let delay = pass.strategy.scale_down_delay_seconds.unwrap_or(DEFAULT_DELAY_SECONDS);
+    if !drain::is_past(pass, after(since, i64::from(delay)), draft) {
+        return false;
+    }
     if let Some((own, others)) = drain::ready_endpoints(pass, serving)
         && own >= pass.replicas
         && others == 0
     {
         return true;
     }
-    let Some(since) = available_since(pass) else { return false };
     drain::is_past(pass, after(since, drain::PROOF_TIMEOUT_SECONDS), draft)
 }
 

@@ -335,7 +335,7 @@ fn act(cluster: &mut Cluster, scenario: &str, step: &str) {
 /// How long the recording waited before it looked.
 fn wait(scenario: &str, step: &str) -> i64 {
     match (scenario, step.get(..2).unwrap_or_default()) {
-        ("manual" | "abort", "04") => 8,
+        ("manual" | "abort", "04") | ("workload-ref", "01") => 10,
         ("seconds", "03") | ("update-in-update", "04") => 7,
         ("crash", "02") | ("analysis", "05") => 5,
         _ => 2,

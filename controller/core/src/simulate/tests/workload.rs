@@ -90,6 +90,15 @@ fn on_success_the_deployment_goes_once_the_endpoints_show_the_rollouts_pods_and_
 }
 
 #[test]
+fn proxies_follow_later_than_endpoints_so_it_stays_as_long_as_an_old_version_would() {
+    let mut cluster = migrated("onsuccess");
+    cluster.wait(7);
+    assert_eq!((cluster.phase().0, deployed(&cluster)), ("Healthy", 2), "scaleDownDelaySeconds is 6");
+    cluster.wait(3);
+    assert_eq!(deployed(&cluster), 0);
+}
+
+#[test]
 fn without_endpoints_it_goes_a_minute_after_the_rollouts_pods_serve() {
     let mut cluster = migrated("onsuccess");
     cluster.settings.endpoints_readable = false;
@@ -111,7 +120,7 @@ fn progressively_it_goes_as_pods_of_the_rollout_come_to_serve() {
     cluster.wait(5);
     assert_eq!(deployed(&cluster), 1, "one of two pods of the Rollout is ready");
     cluster.break_pods(&cluster.replica_sets.keys().next().cloned().expect("a set"), 0);
-    cluster.wait(5);
+    cluster.wait(15);
     assert_eq!((deployed(&cluster), cluster.phase().0), (0, "Healthy"));
 }
 
