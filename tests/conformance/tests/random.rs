@@ -20,10 +20,13 @@ use verdigris_conformance::{
 };
 use verdigris_playground_apiserver::server::ApiServer;
 
-/// Sequences of a hundred that may be answered in another way; 0 is the aim. On the day it was set there were 0.8.
-const UNEQUAL_PER_HUNDRED_MAX: u64 = 2;
+/// Sequences of a thousand that may be answered in another way; 0 is the aim. On the day it was set there were 0.6 to 1.3, of
+/// sorts that have been mended since.
+const UNEQUAL_PER_THOUSAND_MAX: u64 = 2;
 /// Fewer sequences prove nothing.
 const SEQUENCES_MIN: u64 = 50;
+/// What may differ in however few sequences: one of a rare sort.
+const UNEQUAL_MIN: u64 = 1;
 
 fn number(name: &str, otherwise: u64) -> u64 {
     env::var(name)
@@ -69,7 +72,7 @@ fn random_sequences_are_answered_the_same() {
     println!("{failed} of {played} sequences were answered in another way");
     assert!(played >= SEQUENCES_MIN, "only {played} sequences in {:?}", plan.duration);
     assert!(
-        failed * 100 <= played * UNEQUAL_PER_HUNDRED_MAX,
+        failed <= UNEQUAL_MIN.max(played * UNEQUAL_PER_THOUSAND_MAX / 1000),
         "{failed} of {played} differ; they are printed above"
     );
 }

@@ -26,9 +26,13 @@ impl Store {
             http::Method::PUT => {
                 let options = WriteOptions::parse(&call.request.query, "UpdateOptions", false)?;
                 content_type(call.request, &["application/json"])?;
-                let wanted = read_body(call)?;
+                let read = read_body(call).and_then(|wanted| {
+                    replicas_of(&wanted).map_err(|fault| unreadable(&fault))?;
+                    Ok(wanted)
+                });
+                let wanted =
+                    read.map_err(|error| if call.resource.custom { undescribed() } else { error })?;
                 check_scale_name(call, &wanted)?;
-                replicas_of(&wanted).map_err(|fault| unreadable(&fault))?;
                 Some((wanted, options))
             }
             http::Method::PATCH => {
@@ -183,6 +187,12 @@ fn replicas_of(wanted: &Value) -> Result<i64, String> {
 
 fn unreadable(fault: &str) -> ApiError {
     ApiError::bad_request(format!("Scale in version \"v1\" cannot be handled as a Scale: {fault}"))
+}
+
+/// Of a Scale of custom objects that it cannot read, the real server does not know what it should have been.
+fn undescribed() -> ApiError {
+    const SCHEME: &str = "pkg/runtime/scheme.go:111";
+    ApiError::bad_request(format!("no kind is registered for the type v1.Scale in scheme {}", quoted(SCHEME)))
 }
 
 fn wanted_replicas(call: &Call<'_>, wanted: &Value) -> Result<i64, ApiError> {

@@ -103,14 +103,15 @@ fn numbered(seen: &mut Vec<String>, found: &str) -> usize {
     })
 }
 
-/// Replaces `word` where no letter or digit stands on either side.
+/// Replaces `word` where no letter, digit or hyphen stands on either side: what stands between hyphens is part of a uid.
 fn replace_word(text: &str, word: &str, by: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(at) = rest.find(word) {
         let (before, from) = rest.split_at(at);
         let after = &from[word.len()..];
-        let whole = !before.ends_with(char::is_alphanumeric) && !after.starts_with(char::is_alphanumeric);
+        let joins = |c: char| c.is_alphanumeric() || c == '-';
+        let whole = !before.ends_with(joins) && !after.starts_with(joins);
         out.push_str(before);
         out.push_str(if whole { by } else { word });
         rest = after;
