@@ -12,7 +12,7 @@ use crate::blue_green::drain::{PROOF_TIMEOUT_SECONDS, Traffic};
 use crate::blue_green::plan::{Draft, Pass};
 use crate::blue_green::promotion::{Gate, PAUSE, Promotion, Steering};
 use crate::blue_green::restart;
-use crate::decision::Write;
+use crate::decision::{ReplicaSetChange, Write};
 use crate::observed::ReplicaSetSeen;
 use crate::seen::after;
 
@@ -37,6 +37,8 @@ pub(super) fn fill(
         Some((reason, text)) => {
             conditions.put(keys::AWAITED, "True", reason, &text, pass.stamp);
         }
+        // It says so until the pods are gone too: one status for both.
+        None if conditions.reason(keys::AWAITED) == "ScaleDown" && is_going(pass, status, draft) => {}
         None => conditions.remove(keys::AWAITED),
     }
 }
@@ -113,12 +115,25 @@ fn drained(pass: &Pass<'_>, status: &RolloutStatus, draft: &Draft) -> Awaited {
     Some(("ScaleDown", format!("Revision {revision} ({hash}) is kept until {at}, then scaled down")))
 }
 
-/// When it is scaled to zero, by what the writes of this pass leave of it.
-fn goes_at(seen: &ReplicaSetSeen, draft: &Draft) -> Option<Timestamp> {
-    let change = draft.grow.iter().chain(&draft.shrink).find_map(|write| match write {
+/// Whether an old version that is to have no pods has some yet.
+fn is_going(pass: &Pass<'_>, status: &RolloutStatus, draft: &Draft) -> bool {
+    pass.observed.owned().any(|seen| {
+        let wanted = change_of(seen, draft).and_then(|change| change.replicas);
+        let is_stable = seen.hash(pass.observed.name()) == status.stable_rs.as_deref();
+        !is_stable && seen.replicas > 0 && wanted.unwrap_or(seen.replicas_wanted) == 0
+    })
+}
+
+fn change_of<'d>(seen: &ReplicaSetSeen, draft: &'d Draft) -> Option<&'d ReplicaSetChange> {
+    draft.grow.iter().chain(&draft.shrink).find_map(|write| match write {
         Write::UpdateReplicaSet(change) if change.at.uid == seen.uid => Some(change),
         _ => None,
-    });
+    })
+}
+
+/// When it is scaled to zero, by what the writes of this pass leave of it.
+fn goes_at(seen: &ReplicaSetSeen, draft: &Draft) -> Option<Timestamp> {
+    let change = change_of(seen, draft);
     let replicas = change.and_then(|change| change.replicas).unwrap_or(seen.replicas_wanted);
     let annotation = change.and_then(|change| change.annotations.get(keys::SCALE_DOWN_DEADLINE));
     let deadline = match annotation {

@@ -3,7 +3,7 @@
 use serde_json::json;
 use verdigris_crds::keys;
 
-use super::{deployed, shop, updated};
+use super::{deployed, promoted, shop, updated};
 use crate::simulate::Cluster;
 
 /// Reason and message of the condition, hashes as `H1`, `H2` by revision.
@@ -101,4 +101,18 @@ fn a_preview_of_fewer_pods_awaits_no_more_than_those() {
     cluster.wait(1);
     let (_, text) = awaited(&cluster).expect("something to wait for");
     assert!(text.contains("(2 are wanted)"), "{text}");
+}
+
+#[test]
+fn the_end_of_an_old_version_costs_one_status() {
+    let mut cluster = promoted(&json!({"scaleDownDelaySeconds": 6}));
+    cluster.now = crate::seen::after(cluster.now, 6);
+    let mut statuses = 0;
+    for _ in 0..6 {
+        let before = cluster.rollout.status.clone();
+        cluster.pass().expect("safe");
+        statuses += usize::from(cluster.rollout.status != before);
+        cluster.act();
+    }
+    assert_eq!((statuses, awaited(&cluster)), (1, None));
 }
