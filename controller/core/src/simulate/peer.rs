@@ -2,12 +2,15 @@
 //! gives the same phases, conditions, selectors, status fields and events. Differences are listed, with their reason,
 //! in `docs/compatibility.md`.
 
+mod analysis;
+
 use std::fs;
 use std::path::PathBuf;
 
 use serde_json::json;
 use verdigris_crds::{Rollout, RolloutStatus, keys};
 
+use self::analysis::{analysis_run, end_run, measured_by_hand};
 use super::tests::shop;
 use super::*;
 use crate::workload::WorkloadSeen;
@@ -112,37 +115,6 @@ fn recorded(step: &Value) -> Cluster {
     measured_by_hand(&mut cluster);
     cluster.act();
     cluster
-}
-
-fn analysis_run(object: &Value) -> AnalysisRunSeen {
-    AnalysisRunSeen {
-        name: text(object, "/metadata/name"),
-        uid: text(object, "/metadata/uid"),
-        resource_version: text(object, "/metadata/resourceVersion"),
-        created: text(object, "/metadata/creationTimestamp").parse().expect("a time"),
-        controller_uid: Some(text(object, "/metadata/ownerReferences/0/uid")),
-        labels: strings(object.pointer("/metadata/labels")),
-        revision: strings(object.pointer("/metadata/annotations")).get(keys::REVISION).cloned(),
-        phase: text(object, "/status/phase"),
-        message: text(object, "/status/message"),
-        ..AnalysisRunSeen::default()
-    }
-}
-
-/// The templates of the recording. Its jobs ended after some seconds; here they end when the scenario says so.
-fn measured_by_hand(cluster: &mut Cluster) {
-    cluster.settings.measured = Measured::ForEver;
-    for name in ["good", "bad"] {
-        let metric = json!({"name": "job", "count": 1, "provider": {"job": {"spec": {}}}});
-        cluster.add_analysis_template(name, json!({"metrics": [metric]}));
-    }
-}
-
-/// The job of the run that is under way ends.
-fn end_run(cluster: &mut Cluster, phase: &str, message: &str) {
-    let run = cluster.analysis_runs.values().find(|run| !run.is_finished()).expect("a run under way");
-    let name = run.name.clone();
-    cluster.set_run_phase(&name, phase, message);
 }
 
 /// The Rollout's ReplicaSets, and those of the Deployment that it references, oldest first.
