@@ -204,12 +204,14 @@ fn to_version_2(node: &mut Value) {
     }
 }
 
-/// A field that may be empty need not be there, though the types it comes from always have it.
+/// A field that may be empty need not be there, though the types it comes from always have it; nor one with a default, but
+/// that empty text is kept as empty text is none.
 fn only_required(definition: &mut Map<String, Value>) {
     let Some(Value::Array(required)) = definition.get("required") else { return };
     let needed = |name: &&Value| {
         let field = &definition["properties"][name.as_str().unwrap_or_default()];
-        *name != "metadata" && field["x-omit-zero"].is_null() && !field["default"].is_string()
+        let filled_in = field["default"].as_str().is_some_and(|text| !text.is_empty());
+        *name != "metadata" && field["x-omit-zero"].is_null() && !filled_in
     };
     let needed: Vec<Value> = required.iter().filter(needed).cloned().collect();
     if needed.is_empty() {

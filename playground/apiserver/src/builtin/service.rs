@@ -113,8 +113,10 @@ fn defaults(service: &mut Value) {
         fill(spec, "allocateLoadBalancerNodePorts", true);
     }
     object_at(service, "status").map(|status| status.entry("loadBalancer").or_insert_with(|| json!({})));
-    if kind == "LoadBalancer" {
-        for ingress in items_mut(&mut service["status"]["loadBalancer"], "ingress") {
+    if kind == "LoadBalancer"
+        && let Some(state) = service.pointer_mut("/status/loadBalancer")
+    {
+        for ingress in items_mut(state, "ingress") {
             if !text(ingress, "ip").is_empty() {
                 fill(ingress, "ipMode", "VIP");
             }

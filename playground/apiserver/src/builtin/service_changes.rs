@@ -9,9 +9,7 @@ use super::service::{has_health_port, has_node_ports, is_balanced, is_external, 
 
 /// What a change does not mention of what was handed out stays.
 pub(super) fn keep(new: &mut Value, old: &Value) {
-    if !is_external(new) && !is_external(old) {
-        keep_address(new, old);
-    }
+    keep_address(new, old);
     if hands_out_ports(new) && hands_out_ports(old) {
         keep_node_ports(new, old);
     }
@@ -21,15 +19,18 @@ pub(super) fn keep(new: &mut Value, old: &Value) {
 }
 
 fn keep_address(new: &mut Value, old: &Value) {
-    if text(&new["spec"], "clusterIP").is_empty() {
+    let addressed = !is_external(new) && !is_external(old);
+    if addressed && text(&new["spec"], "clusterIP").is_empty() {
         copy(new, old, "clusterIP");
     }
-    if count(&new["spec"]["clusterIPs"]) == 0 {
+    let same = new["spec"]["clusterIP"] == old["spec"]["clusterIP"];
+    if (addressed || same) && count(&new["spec"]["clusterIPs"]) == 0 {
         copy(new, old, "clusterIPs");
     }
     // Who changes the one address means the list as well.
     let (is, was) = (&new["spec"], &old["spec"]);
-    if is["clusterIP"] != was["clusterIP"] && is["clusterIPs"] == was["clusterIPs"] {
+    let given = !text(is, "clusterIP").is_empty();
+    if given && is["clusterIP"] != was["clusterIP"] && is["clusterIPs"] == was["clusterIPs"] {
         new["spec"]["clusterIPs"] = json!([is["clusterIP"]]);
     }
 }

@@ -93,7 +93,7 @@ pub(super) fn stateful_set() -> Strategy {
                 strategy["type"] = json!("RollingUpdate");
                 object_at(strategy, "rollingUpdate");
             }
-            if let Some(rolling) = strategy["rollingUpdate"].as_object_mut() {
+            if let Some(rolling) = strategy.get_mut("rollingUpdate").and_then(Value::as_object_mut) {
                 rolling.entry("partition").or_insert(json!(0));
                 // A feature that is not served yet.
                 rolling.remove("maxUnavailable");
