@@ -61,11 +61,11 @@ async fn obeys(world: &impl AnyWorld) {
     comes_to(world, "04-post-failed-switched-back").await;
     perform(world, &ANALYSIS, "analysis", Act::Wait(5)).await;
     comes_to(world, "05-scaled-down").await;
-    world.comes_to(async || same_events(world, &ANALYSIS).await).await.unwrap();
+    world.comes_to(async || same_events(world, &ANALYSIS).await).await.expect("the same events");
 }
 
 async fn comes_to(world: &impl AnyWorld, step: &str) {
-    world.comes_to(async || same_facts(world, &ANALYSIS, step).await).await.unwrap();
+    world.comes_to(async || same_facts(world, &ANALYSIS, step).await).await.expect("the same facts");
 }
 
 /// The name of the run of this type, once it is there.
@@ -76,7 +76,7 @@ async fn run(world: &impl AnyWorld, rollout_type: &str) -> String {
         let name = found.and_then(|run| run["metadata"]["name"].as_str());
         name.map(str::to_owned).ok_or_else(|| format!("no {rollout_type} run"))
     };
-    world.comes_to(look).await.unwrap()
+    world.comes_to(look).await.expect("the run")
 }
 
 async fn write(world: &impl AnyWorld, run: &str, status: &Value) {

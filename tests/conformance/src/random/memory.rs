@@ -88,7 +88,7 @@ impl Memory {
             text = text.replace(uid, &format!("uid-{index}"));
         }
         // Shorter ones are not told apart from other numbers, nor are those that requests and messages say themselves.
-        let told = |version: &str| version.len() > 2 && !["123", "2020"].contains(&version);
+        let told = |version: &str| version.len() > 2 && !["123", "299", "2020"].contains(&version);
         for (index, version) in self.versions.iter().enumerate().filter(|(_, version)| told(version)) {
             text = replace_word(&text, version, &format!("version-{index}"));
         }

@@ -335,10 +335,10 @@ fn changes(kind: &Kind, step: &Step) -> Vec<(String, Value)> {
     };
     // An applied null is a wish that the real server's merging of types does not grant in a way of its own.
     let applies = [Deed::ApplyPart, Deed::ApplyWhole].contains(&step.deed);
-    // Empty lists and maps of a custom object's applied metadata are stored, but never shown: a write that makes no difference
+    // Empty lists, maps and texts of a custom object's applied metadata are stored, but never shown: a write that makes no difference
     // to be seen takes them out again, or puts them in, and counts as a change.
     let unseen = |pointer: &str, value: &Value| {
-        kind.custom && pointer.starts_with("/metadata/") && (*value == json!([]) || *value == json!({}))
+        kind.custom && pointer.starts_with("/metadata/") && [json!([]), json!({}), json!("")].contains(value)
     };
     let asked =
         |(pointer, value): &(String, Value)| !(applies && (value.is_null() || unseen(pointer, value)));

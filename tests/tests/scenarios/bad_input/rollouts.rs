@@ -209,9 +209,9 @@ pub(super) fn cases() -> Vec<Case> {
             Condition(NOT_HONOURED, &["spec.strategy.canary"]),
         ),
         (
-            "analysis before promotion, which nobody measures yet",
+            "analysis by a template that there is not",
             blue_green(json!({"prePromotionAnalysis": {"templates": [{"templateName": "smoke"}]}})),
-            Condition(NOT_HONOURED, &["prePromotionAnalysis"]),
+            Invalid(&["prePromotionAnalysis", "smoke", "not found"]),
         ),
         (
             "a template from elsewhere, where there is none",
