@@ -52,9 +52,10 @@ async fn the_status_is_patched_in_the_version_seen_and_with_the_difference_only(
         assert!(patch.body["metadata"]["resourceVersion"].is_string(), "{}", patch.body);
     }
     let last = status_patches(&calls).last().copied().cloned().unwrap();
+    // The old version's pods are gone from the count, and its end is awaited no more.
     assert_eq!(
         last.body["status"].as_object().unwrap().keys().collect::<Vec<_>>(),
-        ["replicas"],
+        ["conditions", "replicas"],
         "{}",
         last.body
     );
