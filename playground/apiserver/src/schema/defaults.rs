@@ -32,10 +32,17 @@ impl Schema {
     /// one it is dropped. Values of built-in types are first brought into the one form in which they are stored.
     pub fn apply_defaults(&self, value: &mut Value) {
         canonical::rewrite(self, value);
-        self.fill_in(value);
+        self.fill_in(value, false);
     }
 
-    fn fill_in(&self, value: &mut Value) {
+    /// The same for what server-side apply has merged. That is not decoded again, so a `null` without a default stays:
+    /// what a manager leaves empty is `null`, and is validated as such.
+    pub fn apply_defaults_to_merged(&self, value: &mut Value) {
+        canonical::rewrite(self, value);
+        self.fill_in(value, true);
+    }
+
+    fn fill_in(&self, value: &mut Value, keep_nulls: bool) {
         match value {
             Value::Object(fields) => {
                 for (name, node) in &self.properties {
@@ -45,6 +52,9 @@ impl Schema {
                     }
                 }
                 fields.retain(|name, value| {
+                    if keep_nulls {
+                        return true;
+                    }
                     // A time that was not set is written as `null` where the API's type always writes it.
                     let kept = |node: &Schema| node.nullable || node.default == Some(Value::Null);
                     let drop_null =
@@ -53,13 +63,13 @@ impl Schema {
                 });
                 for (name, child) in fields {
                     if let Some(node) = self.field(name) {
-                        node.fill_in(child);
+                        node.fill_in(child, keep_nulls);
                     }
                 }
             }
             Value::Array(items) => {
                 let Some(node) = &self.items else { return };
-                items.iter_mut().for_each(|item| node.fill_in(item));
+                items.iter_mut().for_each(|item| node.fill_in(item, keep_nulls));
             }
             _ => {}
         }

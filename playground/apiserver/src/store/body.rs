@@ -23,6 +23,8 @@ const TAKEN: [&str; 3] = ["application/json", "application/yaml", "application/v
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Source<'p> {
     Body,
+    /// What server-side apply has made of an object: refused as a body is.
+    Merged,
     Patch,
     /// A strategic patch is itself what is shown.
     Strategic(&'p Value),
@@ -259,7 +261,11 @@ pub(super) fn shaped(
         call.warnings.extend(fields);
     }
     resource.schema.prune(object);
-    resource.schema.apply_defaults(object);
+    if resource.custom && matches!(source, Source::Merged) {
+        resource.schema.apply_defaults_to_merged(object);
+    } else {
+        resource.schema.apply_defaults(object);
+    }
     (resource.strategy.default)(object);
     metadata::tidy(object);
     Ok(())
@@ -288,7 +294,7 @@ fn type_mismatch(resource: &Resource, object: &Value) -> Option<String> {
 
 fn refusal(resource: &Resource, object: &Value, source: Source<'_>, fault: &str) -> ApiError {
     match source {
-        Source::Body => ApiError::bad_request(format!(
+        Source::Body | Source::Merged => ApiError::bad_request(format!(
             "{0} in version {1} cannot be handled as a {0}: {fault}",
             resource.kind,
             quoted(&resource.version)

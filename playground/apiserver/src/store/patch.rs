@@ -73,14 +73,14 @@ impl Store {
             check_no_uid(call, wanted)?;
             fit_namespace(call, &mut object)?;
             check_name(call, wanted)?;
-            body::shaped(call, &mut object, options.unknown_fields, Source::Body)?;
+            body::shaped(call, &mut object, options.unknown_fields, Source::Merged)?;
             let shown = self.create(call, object, options, &author)?;
             return Ok(Answer::object(201, &shown, &call.resource, call.form, call.now));
         }
         let shown = self.update(call, options, &author, &mut |call, old| {
             let mut object = fields::apply(author.write(call), old, wanted, options.force)?;
             fit_namespace(call, &mut object)?;
-            body::shaped(call, &mut object, options.unknown_fields, Source::Body)?;
+            body::shaped(call, &mut object, options.unknown_fields, Source::Merged)?;
             check_name(call, &object)?;
             Ok(object)
         })?;
