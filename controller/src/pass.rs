@@ -60,6 +60,8 @@ pub struct Report {
     pub ending: Ending,
     /// When to look again even if nothing happens.
     pub look_again: Option<Timestamp>,
+    /// Whether it was about what a Rollout that is gone has left behind.
+    pub gone: bool,
     /// What was seen and decided, where nothing is to be done about it.
     pub sight: Option<Box<Sight>>,
     /// The workload that the Rollout references, where it was read live.
@@ -93,6 +95,7 @@ pub enum Ending {
 
 /// Runs one pass on what the caches showed.
 pub async fn run(means: &Means, rollout: &Key, mut observed: Observed, untold: Option<Untold>) -> Report {
+    let gone = observed.gone;
     let decided = decide(means, rollout, &mut observed).await;
     let workload = read_workload(&observed);
     // Only now: live reads may have shown a later status than the cache.
@@ -113,7 +116,7 @@ pub async fn run(means: &Means, rollout: &Key, mut observed: Observed, untold: O
     // Another status was written in that one's place, so that one never was: there is nothing to tell.
     report.workload = workload;
     report.untold = report.untold.or(untold.filter(|_| !report.wrote));
-    report
+    Report { gone, ..report }
 }
 
 /// Tells the owner of a Rollout that cannot be decoded which field does not fit.

@@ -37,7 +37,9 @@ impl Controller {
         }
         let Some(cached) = self.cache.rollout(rollout) else {
             let again = match report.ending {
-                Ending::Done | Ending::Outdated => None,
+                Ending::Done if report.gone => None,
+                // It went while the pass was under way, which therefore saw nothing of what is left behind.
+                Ending::Done | Ending::Outdated => Some(Duration::ZERO),
                 Ending::Refused(_) => Some(REFUSAL_HOLD_MAX),
                 Ending::Later(wait) => Some(wait),
             };

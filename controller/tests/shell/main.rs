@@ -11,6 +11,7 @@ mod analysis;
 mod barrier;
 mod commit;
 mod crash;
+mod deleted;
 mod faults;
 mod live_reads;
 mod neighbours;
