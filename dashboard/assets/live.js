@@ -98,7 +98,7 @@
     const state = $("state");
     if (!state) return;
     const text = (state.querySelector(".phase b")?.textContent || "") + ". " +
-      (state.querySelector(".sentences li, .notice")?.textContent || "");
+      (state.querySelector(".sentence, .notice")?.textContent || "");
     const line = $("announce");
     if (line.dataset.last !== undefined && line.dataset.last !== text) line.textContent = text;
     line.dataset.last = text;
@@ -232,6 +232,20 @@
   }, true);
   document.addEventListener("click", (event) => {
     for (const open of all(".sure[open]")) if (!open.contains(event.target)) open.open = false;
+  });
+
+  // ---- Commands: a click takes them along ----
+  document.documentElement.classList.add("scripted");
+  document.addEventListener("click", async (event) => {
+    const button = event.target.closest?.(".copy");
+    if (!button) return;
+    const command = button.parentElement.querySelector("code").textContent;
+    try {
+      await navigator.clipboard.writeText(command);
+      toast("Copied: " + command, true);
+    } catch {
+      toast("This browser does not let pages copy; select the command by hand.", false);
+    }
   });
 
   // ---- Keys ----

@@ -12,6 +12,7 @@ const STYLE: &str = concat!(
     include_str!("../assets/base.css"),
     include_str!("../assets/list.css"),
     include_str!("../assets/rollout.css"),
+    include_str!("../assets/why.css"),
     include_str!("../assets/picture.css"),
 );
 const SCRIPT: &str = include_str!("../assets/live.js");

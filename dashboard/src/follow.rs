@@ -6,7 +6,7 @@ use futures::StreamExt;
 use http::StatusCode;
 use kube::{
     Api, Client,
-    api::{ApiResource, DynamicObject},
+    api::{ApiResource, DynamicObject, GroupVersionKind},
     runtime::watcher,
 };
 use tokio::time::timeout;
@@ -29,6 +29,7 @@ pub(crate) async fn follow(client: &Client, namespace: Option<&str>, store: &Sto
         follow(Kind::ReplicaSets),
         follow(Kind::Services),
         follow(Kind::Pods),
+        follow(Kind::AnalysisRuns),
         follow(Kind::Events),
     );
 }
@@ -46,7 +47,7 @@ async fn follow_kind(client: &Client, namespace: Option<&str>, kind: Kind, store
         failures += 1;
         tracing::debug!(%error, kind = kind.plural(), "a watch failed");
         // One failure is daily bread (a watch that expired); what stays is worth a sentence.
-        if failures > 1 || is_refusal(&error) {
+        if (failures > 1 || is_refusal(&error)) && !is_nothing_to_miss(kind, &error) {
             trouble(Trouble::Failed(&error));
         }
         tokio::time::sleep(backoff(failures)).await;
@@ -105,6 +106,9 @@ fn resource(kind: Kind) -> ApiResource {
         Kind::ReplicaSets => ApiResource::erase::<ReplicaSet>(&()),
         Kind::Services => ApiResource::erase::<v1::Service>(&()),
         Kind::Pods => ApiResource::erase::<v1::Pod>(&()),
+        Kind::AnalysisRuns => {
+            ApiResource::from_gvk(&GroupVersionKind::gvk("argoproj.io", "v1alpha1", "AnalysisRun"))
+        }
         Kind::Events => ApiResource::erase::<v1::Event>(&()),
     }
 }
@@ -113,7 +117,9 @@ fn resource(kind: Kind) -> ApiResource {
 fn watch_config(kind: Kind) -> watcher::Config {
     match kind {
         Kind::Rollouts | Kind::Services => watcher::Config::default(),
-        Kind::ReplicaSets | Kind::Pods => watcher::Config::default().labels(keys::POD_TEMPLATE_HASH),
+        Kind::ReplicaSets | Kind::Pods | Kind::AnalysisRuns => {
+            watcher::Config::default().labels(keys::POD_TEMPLATE_HASH)
+        }
         Kind::Events => watcher::Config::default().fields("involvedObject.kind=Rollout"),
     }
 }
@@ -143,6 +149,11 @@ fn status(error: &watcher::Error) -> Option<&kube::core::Status> {
 fn is_refusal(error: &watcher::Error) -> bool {
     let code = status(error).map(|status| status.code);
     code.is_some_and(|code| [401, 403, 404].contains(&code))
+}
+
+/// A cluster where nobody analyses needs no such kind.
+fn is_nothing_to_miss(kind: Kind, error: &watcher::Error) -> bool {
+    kind == Kind::AnalysisRuns && status(error).is_some_and(|status| status.code == 404)
 }
 
 /// Why a kind cannot be read at present.

@@ -26,6 +26,7 @@ mod problem;
 mod routes;
 mod secret;
 mod serve;
+mod spark;
 mod state;
 mod store;
 mod timeline;

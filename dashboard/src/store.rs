@@ -15,7 +15,7 @@ use k8s_openapi::api::{
 };
 use kube::{ResourceExt, api::DynamicObject, runtime::watcher};
 use tokio::sync::watch;
-use verdigris_core::view::RolloutView;
+use verdigris_core::view::{AnalysisRun, Around, RolloutView};
 use verdigris_crds::Rollout;
 
 pub(crate) use prune::RolloutRead;
@@ -32,6 +32,7 @@ pub(crate) enum Kind {
     ReplicaSets,
     Services,
     Pods,
+    AnalysisRuns,
     Events,
 }
 
@@ -43,6 +44,7 @@ impl Kind {
             Self::ReplicaSets => "ReplicaSets",
             Self::Services => "Services",
             Self::Pods => "pods",
+            Self::AnalysisRuns => "AnalysisRuns",
             Self::Events => "events",
         }
     }
@@ -56,6 +58,7 @@ pub(crate) struct Scene {
     /// The Services that the strategy names and that exist.
     pub(crate) services: Vec<Arc<Service>>,
     pub(crate) pods: Vec<Arc<Pod>>,
+    pub(crate) analysis_runs: Vec<Arc<AnalysisRun>>,
     /// Oldest first.
     pub(crate) events: Vec<Arc<Event>>,
 }
@@ -64,8 +67,13 @@ impl Scene {
     /// What people see of it; `None` if the Rollout cannot be read.
     pub(crate) fn view(&self, now: Timestamp) -> Option<RolloutView> {
         let RolloutRead::Whole(rollout) = &*self.rollout else { return None };
-        let (sets, pods, services) = (owned(&self.replica_sets), owned(&self.pods), owned(&self.services));
-        Some(RolloutView::new(rollout, &sets, &pods, &services, now))
+        let around = Around {
+            replica_sets: &owned(&self.replica_sets),
+            pods: &owned(&self.pods),
+            services: &owned(&self.services),
+            analysis_runs: &owned(&self.analysis_runs),
+        };
+        Some(RolloutView::new(rollout, &around, now))
     }
 }
 
@@ -88,6 +96,7 @@ struct World {
     replica_sets: Shelf<ReplicaSet>,
     services: Shelf<Service>,
     pods: Shelf<Pod>,
+    analysis_runs: Shelf<AnalysisRun>,
     events: Shelf<Event>,
     /// At which version each Rollout, or something that belongs to it, last changed.
     changed: BTreeMap<Key, u64>,
@@ -175,6 +184,11 @@ impl Store {
                 let touched = take(&mut world.pods, event, controller, |o| prune::pod(o).ok());
                 world.touch_owners_of_sets(&touched.owners, touched.listed);
             }
+            Kind::AnalysisRuns => {
+                let touched =
+                    take(&mut world.analysis_runs, event, controller, |o| Some(prune::analysis_run(o)));
+                world.touch_owners(&touched.owners, touched.listed);
+            }
             Kind::Events => {
                 let touched = take(&mut world.events, event, about, |o| prune::event(o).ok());
                 touched.owners.iter().for_each(|owner| world.forget_old_events(owner));
@@ -213,9 +227,10 @@ impl World {
             self.services.get(&(key.0.clone(), name.to_owned())).map(|kept| kept.value.clone())
         });
         let services = services.collect();
+        let runs = self.analysis_runs.owned_by(uid).map(|(_, kept)| kept.value.clone()).collect();
         let mut events: Vec<Arc<Event>> = self.events.owned_by(uid).map(|(_, k)| k.value.clone()).collect();
         events.sort_by_key(|event| event_time(event));
-        Some(Scene { rollout, replica_sets: sets, services, pods, events })
+        Some(Scene { rollout, replica_sets: sets, services, pods, analysis_runs: runs, events })
     }
 
     fn apply_rollout(&mut self, event: watcher::Event<DynamicObject>) {

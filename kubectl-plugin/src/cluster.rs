@@ -1,6 +1,6 @@
 //! Everything that is asked of the API server, and the only module that asks.
 
-use futures::future::join3;
+use futures::future::join4;
 use http::Request;
 use k8s_openapi::api::{
     apps::v1::ReplicaSet,
@@ -14,8 +14,11 @@ use kube::{
 };
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use verdigris_core::action::{Patch, PatchKind, Plan, Target, WorkloadRef};
-use verdigris_crds::{Rollout, Selector};
+use verdigris_core::{
+    action::{Patch, PatchKind, Plan, Target, WorkloadRef},
+    view::{AnalysisRun, Around},
+};
+use verdigris_crds::{Rollout, Selector, keys};
 
 use crate::{
     args::Program,
@@ -42,8 +45,22 @@ pub struct Surroundings {
     pub pods: Vec<Pod>,
     /// Services of the namespace.
     pub services: Vec<Service>,
+    /// AnalysisRuns that Rollouts of the namespace have made.
+    pub analysis_runs: Vec<AnalysisRun>,
     /// What could not be read, and why.
     pub unreadable: Vec<String>,
+}
+
+impl Surroundings {
+    /// What a view is made of.
+    pub fn around(&self) -> Around<'_> {
+        Around {
+            replica_sets: &self.replica_sets,
+            pods: &self.pods,
+            services: &self.services,
+            analysis_runs: &self.analysis_runs,
+        }
+    }
 }
 
 impl Cluster {
@@ -144,17 +161,22 @@ impl Cluster {
         let replica_sets: Api<ReplicaSet> = Api::namespaced(self.client(), &self.namespace);
         let pods: Api<Pod> = Api::namespaced(self.client(), &self.namespace);
         let services: Api<Service> = Api::namespaced(self.client(), &self.namespace);
-        let (replica_sets, pods, services) = join3(
+        let runs = self.dynamic(&analysis_runs());
+        let (replica_sets, pods, services, runs) = join4(
             pages(&replica_sets, params.clone()),
             pages(&pods, params),
             pages(&services, ListParams::default()),
+            pages(&runs, ListParams::default().labels(keys::POD_TEMPLATE_HASH)),
         )
         .await;
+        // A cluster where nobody analyses needs no such kind.
+        let runs = runs.or_else(|error| if is_missing_kind(&error) { Ok(Vec::new()) } else { Err(error) });
         let mut unreadable = Vec::new();
         Surroundings {
             replica_sets: self.or_note("replicasets", replica_sets, &mut unreadable),
             pods: self.or_note("pods", pods, &mut unreadable),
             services: self.or_note("services", services, &mut unreadable),
+            analysis_runs: self.or_note("analysisruns", runs, &mut unreadable).into_iter().map(run).collect(),
             unreadable,
         }
     }
@@ -231,7 +253,8 @@ impl Cluster {
         })
     }
 
-    fn dynamic(&self, kind: &ApiResource) -> Api<DynamicObject> {
+    /// An API for objects of which we have no types.
+    pub fn dynamic(&self, kind: &ApiResource) -> Api<DynamicObject> {
         Api::namespaced_with(self.client(), &self.namespace, kind)
     }
 
@@ -263,6 +286,16 @@ pub fn rollouts() -> ApiResource {
 /// The kind `Deployment`.
 pub fn deployments() -> ApiResource {
     ApiResource::from_gvk(&GroupVersionKind::gvk("apps", "v1", "Deployment"))
+}
+
+/// The kind `AnalysisRun`.
+pub fn analysis_runs() -> ApiResource {
+    ApiResource::from_gvk(&GroupVersionKind::gvk("argoproj.io", "v1alpha1", "AnalysisRun"))
+}
+
+/// An AnalysisRun, for views.
+pub fn run(object: DynamicObject) -> AnalysisRun {
+    AnalysisRun::new(object.metadata, object.data)
 }
 
 /// Watches the objects that `selector` selects.

@@ -1,6 +1,9 @@
 //! `get rollout`: a Rollout as a heading and a tree, in the peer's layout.
 
-use verdigris_core::view::{ImageView, PodView, ReplicaSetView, Role, RolloutView, ServiceView, Tag};
+use verdigris_core::view::{
+    AnalysisRunView, ImageView, PodView, ReplicaSetView, Role, RolloutView, ServiceView, Tag,
+    analysis_run::JobView,
+};
 
 use crate::{
     columns::{self, Cell, LastCell},
@@ -11,6 +14,8 @@ const ROLLOUT: &str = "⟳";
 const REVISION: &str = "#";
 const REPLICA_SET: &str = "⧉";
 const POD: &str = "□";
+const ANALYSIS_RUN: &str = "α";
+const JOB: &str = "⊞";
 
 /// The lines of heading and tree.
 pub fn lines(view: &RolloutView, paint: Paint) -> Vec<String> {
@@ -115,11 +120,19 @@ fn rows(view: &RolloutView, paint: Paint) -> Vec<Vec<Cell>> {
         let (branch, below) = branches("", is_last);
         let name = format!("{branch}{REVISION} revision:{}", revision.number);
         rows.push(vec![name.into(), Cell::default(), Cell::default(), Cell::default(), Cell::default()]);
+        let runs = &revision.analysis_runs;
         for (set, is_last) in with_last(&revision.replica_sets) {
-            let (branch, below) = branches(&below, is_last);
+            let (branch, below) = branches(&below, is_last && runs.is_empty());
             rows.push(replica_set(set, &branch, paint));
             for (pod, is_last) in with_last(&set.pods) {
                 rows.push(pod_row(pod, &branches(&below, is_last).0, paint));
+            }
+        }
+        for (run, is_last) in with_last(runs) {
+            let (branch, below) = branches(&below, is_last);
+            rows.push(run_row(run, &branch, paint));
+            for (job, is_last) in with_last(&run.jobs) {
+                rows.push(job_row(job, &branches(&below, is_last).0, paint));
             }
         }
     }
@@ -155,6 +168,36 @@ fn pod_row(pod: &PodView, branch: &str, paint: Paint) -> Vec<Cell> {
         status(paint, of_icon(pod.icon), pod.icon.symbol(), &pod.status),
         pod.age.clone().into(),
         pod.info().into(),
+    ]
+}
+
+fn run_row(run: &AnalysisRunView, branch: &str, paint: Paint) -> Vec<Cell> {
+    // As by the peer, the name of one that is under way has its colour too.
+    let is_under_way = matches!(run.phase.as_str(), "Pending" | "Running");
+    let colour = if is_under_way { Colour::BrightBlue } else { Colour::Default };
+    let counts = run.counts.all().into_iter().filter(|(count, ..)| *count > 0);
+    let counts = counts
+        .map(|(count, icon, _)| format!("{} {count}", paint.paint(of_icon(icon), icon.symbol())))
+        .collect::<Vec<_>>();
+    vec![
+        Cell::painted(
+            &format!("{branch}{ANALYSIS_RUN} {}", run.name),
+            format!("{branch}{ANALYSIS_RUN} {}", paint.paint(colour, &run.name)),
+        ),
+        "AnalysisRun".into(),
+        status(paint, of_icon(run.icon), run.icon.symbol(), &run.phase),
+        run.age.clone().into(),
+        Cell::painted(&run.counts.info(), counts.join(",")),
+    ]
+}
+
+fn job_row(job: &JobView, branch: &str, paint: Paint) -> Vec<Cell> {
+    vec![
+        format!("{branch}{JOB} {}", job.name).into(),
+        "Job".into(),
+        status(paint, of_icon(job.icon), job.icon.symbol(), &job.phase),
+        job.age.clone().into(),
+        Cell::default(),
     ]
 }
 

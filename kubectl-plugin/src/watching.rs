@@ -9,17 +9,19 @@ use k8s_openapi::api::{
 };
 use kube::{
     Resource,
+    api::DynamicObject,
     runtime::{
         WatchStreamExt,
         watcher::{self, Event, watcher},
     },
 };
 use serde::de::DeserializeOwned;
-use verdigris_crds::Rollout;
+use verdigris_core::view::AnalysisRun;
+use verdigris_crds::{Rollout, keys};
 
 use crate::{
-    cluster::{Cluster, watch_config},
-    error::root,
+    cluster::{self, Cluster, watch_config},
+    error::{is_missing_kind, root},
 };
 
 /// A picture is drawn at most so often.
@@ -99,6 +101,10 @@ pub struct World {
     pub pods: Objects<Pod>,
     /// Services of its namespace.
     pub services: Objects<Service>,
+    /// AnalysisRuns that Rollouts of its namespace have made.
+    pub analysis_runs: Objects<DynamicObject>,
+    /// Whether the cluster has no such kind as AnalysisRun: nobody analyses, and that is no trouble.
+    no_analysis: bool,
     /// Kinds that cannot be watched just now, and why.
     pub trouble: BTreeMap<&'static str, String>,
 }
@@ -113,6 +119,8 @@ pub enum Told {
     Pod(watcher::Result<Event<Pod>>),
     /// Of a Service.
     Service(watcher::Result<Event<Service>>),
+    /// Of an AnalysisRun.
+    AnalysisRun(watcher::Result<Event<DynamicObject>>),
 }
 
 /// What watches tell, in the order it arrives.
@@ -127,7 +135,16 @@ impl World {
             Told::ReplicaSet(told) => take("replicasets", told, &mut self.replica_sets, trouble),
             Told::Pod(told) => take("pods", told, &mut self.pods, trouble),
             Told::Service(told) => take("services", told, &mut self.services, trouble),
+            Told::AnalysisRun(Err(error)) if is_unknown_kind(&error) => {
+                !std::mem::replace(&mut self.no_analysis, true)
+            }
+            Told::AnalysisRun(told) => take("analysisruns", told, &mut self.analysis_runs, trouble),
         }
+    }
+
+    /// The AnalysisRuns.
+    pub fn runs(&self) -> Vec<AnalysisRun> {
+        self.analysis_runs.iter().cloned().map(cluster::run).collect()
     }
 
     /// Whether all kinds have been seen once, or cannot be.
@@ -136,6 +153,19 @@ impl World {
             && (self.replica_sets.complete() || self.trouble.contains_key("replicasets"))
             && (self.pods.complete() || self.trouble.contains_key("pods"))
             && (self.services.complete() || self.trouble.contains_key("services"))
+            && (self.analysis_runs.complete()
+                || self.no_analysis
+                || self.trouble.contains_key("analysisruns"))
+    }
+}
+
+/// Whether a watch failed because the cluster has no such kind.
+fn is_unknown_kind(error: &watcher::Error) -> bool {
+    match error {
+        watcher::Error::InitialListFailed(error)
+        | watcher::Error::WatchStartFailed(error)
+        | watcher::Error::WatchFailed(error) => is_missing_kind(error),
+        _ => false,
     }
 }
 
@@ -165,11 +195,14 @@ pub fn rollouts(api: kube::Api<Rollout>, config: watcher::Config) -> Tellings {
 /// Watches a Rollout and what belongs to it.
 pub fn surroundings(cluster: &Cluster, rollout_read: &Rollout, name: &str) -> Tellings {
     let of_selector = || watch_config(rollout_read.spec.selector.as_ref());
-    let all: [Tellings; 4] = [
+    let of_rollouts = watcher::Config::default().labels(keys::POD_TEMPLATE_HASH);
+    let runs = watcher(cluster.dynamic(&cluster::analysis_runs()), of_rollouts);
+    let all: [Tellings; 5] = [
         rollout(cluster, name),
         Box::pin(tellings(cluster, of_selector(), Told::ReplicaSet)),
         Box::pin(tellings(cluster, of_selector(), Told::Pod)),
         Box::pin(tellings(cluster, watcher::Config::default(), Told::Service)),
+        Box::pin(runs.default_backoff().map(Told::AnalysisRun)),
     ];
     Box::pin(futures::stream::select_all(all))
 }

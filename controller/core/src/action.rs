@@ -17,7 +17,7 @@ use verdigris_crds::Rollout;
 
 use crate::{
     approval::Approval,
-    view::{RolloutView, Version},
+    view::{Around, RolloutView, Version},
 };
 
 pub use image::{ImageError, set_image};
@@ -210,7 +210,8 @@ pub fn current_version(
     rollout: &Rollout,
     replica_sets: &[k8s_openapi::api::apps::v1::ReplicaSet],
 ) -> Option<Version> {
-    RolloutView::new(rollout, replica_sets, &[], &[], Timestamp::UNIX_EPOCH).current
+    let around = Around { replica_sets, ..Around::default() };
+    RolloutView::new(rollout, &around, Timestamp::UNIX_EPOCH).current
 }
 
 impl Plan {

@@ -6,6 +6,7 @@
 //! scripts that read them find what they know.
 
 pub mod actions;
+pub mod analysis_run;
 pub mod canary;
 pub mod human;
 pub mod icon;
@@ -18,6 +19,8 @@ pub mod timeline;
 pub mod waiting;
 pub mod why;
 
+use std::{cmp::Reverse, collections::BTreeMap};
+
 use jiff::Timestamp;
 use k8s_openapi::api::{
     apps::v1::ReplicaSet,
@@ -27,6 +30,7 @@ use serde::Serialize;
 use verdigris_crds::{Rollout, keys};
 
 pub use actions::{ActionView, ActionsView};
+pub use analysis_run::{AnalysisRun, AnalysisRunView};
 pub use canary::CanaryView;
 pub use icon::Icon;
 pub use images::ImageView;
@@ -35,7 +39,7 @@ pub use pod::PodView;
 pub use replica_set::{ReplicaSetStatus, ReplicaSetView, ScaleDownView, Tag};
 pub use service::{Role, ServicePodView, ServiceView};
 pub use timeline::Moment;
-pub use why::Why;
+pub use why::{Answer, Line, Why};
 
 /// One Rollout with all that belongs to it, ready to be printed or drawn.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -69,6 +73,8 @@ pub struct RolloutView {
     pub created: Option<Timestamp>,
     /// Its age, as kubectl writes it.
     pub age: String,
+    /// Whether the controller has seen the newest spec.
+    pub observed: bool,
     /// The version that the newest spec asks for, if the controller has seen it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub current: Option<Version>,
@@ -153,6 +159,22 @@ pub struct RevisionView {
     pub number: u64,
     /// Its ReplicaSets, by name.
     pub replica_sets: Vec<ReplicaSetView>,
+    /// Its AnalysisRuns, oldest first.
+    pub analysis_runs: Vec<AnalysisRunView>,
+}
+
+/// The objects around a Rollout, as far as they could be read. They may be more than belong to it (all of a namespace,
+/// say): ReplicaSets, pods and AnalysisRuns are picked by owner, Services by the names in the strategy.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Around<'a> {
+    /// ReplicaSets.
+    pub replica_sets: &'a [ReplicaSet],
+    /// Pods.
+    pub pods: &'a [Pod],
+    /// Services.
+    pub services: &'a [Service],
+    /// AnalysisRuns.
+    pub analysis_runs: &'a [AnalysisRun],
 }
 
 /// A condition, as it came.
@@ -173,20 +195,13 @@ pub struct ConditionView {
 }
 
 impl RolloutView {
-    /// Looks at a Rollout and the objects around it.
-    ///
-    /// The slices may hold more than belongs to the Rollout (all of a namespace, say): ReplicaSets and pods are picked
-    /// by owner, Services by the names in the strategy. Ages and remaining times are as of `now`.
+    /// Looks at a Rollout and the objects around it. Ages and remaining times are as of `now`.
     #[must_use]
-    pub fn new(
-        rollout: &Rollout,
-        replica_sets: &[ReplicaSet],
-        pods: &[Pod],
-        services: &[Service],
-        now: Timestamp,
-    ) -> Self {
+    pub fn new(rollout: &Rollout, around: &Around<'_>, now: Timestamp) -> Self {
+        let Around { pods, services, .. } = *around;
         let metadata = &rollout.metadata;
-        let replica_sets = replica_set::of_rollout(rollout, replica_sets, pods, now);
+        let replica_sets = replica_set::of_rollout(rollout, around.replica_sets, pods, now);
+        let runs = analysis_run::of_rollout(rollout, around.analysis_runs, now);
         let (phase, message) = phase::phase_and_message(rollout);
         let created = metadata.creation_timestamp.as_ref().map(|time| time.0);
         let services = service::of_rollout(rollout, &replica_sets, pods, services);
@@ -197,8 +212,8 @@ impl RolloutView {
             uid: metadata.uid.clone().unwrap_or_default(),
             resource_version: metadata.resource_version.clone().unwrap_or_default(),
             icon: phase.icon(),
-            waiting_for: waiting::reasons(rollout, current.as_ref(), &replica_sets, &services, now),
-            timeline: timeline::moments(rollout, &replica_sets, now),
+            waiting_for: waiting::reasons(rollout, current.as_ref(), &replica_sets, &services, &runs, now),
+            timeline: timeline::moments(rollout, &replica_sets, &runs, now),
             actions: ActionsView::of(rollout, current.as_ref()),
             phase,
             message,
@@ -208,9 +223,10 @@ impl RolloutView {
             replicas: ReplicaCounts::of(rollout),
             created,
             age: human::age(created, now),
+            observed: phase::is_seen(rollout),
             current,
             conditions: conditions(rollout, now),
-            revisions: by_revision(replica_sets),
+            revisions: by_revision(replica_sets, runs),
             services,
         }
     }
@@ -218,6 +234,11 @@ impl RolloutView {
     /// All ReplicaSets, newest revision first.
     pub fn replica_sets(&self) -> impl Iterator<Item = &ReplicaSetView> {
         self.revisions.iter().flat_map(|revision| &revision.replica_sets)
+    }
+
+    /// All AnalysisRuns, newest revision first.
+    pub fn analysis_runs(&self) -> impl Iterator<Item = &AnalysisRunView> {
+        self.revisions.iter().flat_map(|revision| &revision.analysis_runs)
     }
 }
 
@@ -247,15 +268,19 @@ fn current_version(rollout: &Rollout, replica_sets: &[ReplicaSetView]) -> Option
     Some(Version { hash, revision })
 }
 
-fn by_revision(replica_sets: Vec<ReplicaSetView>) -> Vec<RevisionView> {
-    let mut revisions: Vec<RevisionView> = Vec::new();
+/// Both come sorted; a run may be of a revision that has no ReplicaSet any more.
+fn by_revision(replica_sets: Vec<ReplicaSetView>, runs: Vec<AnalysisRunView>) -> Vec<RevisionView> {
+    let mut revisions: BTreeMap<Reverse<u64>, RevisionView> = BTreeMap::new();
+    let empty = |number| RevisionView { number, replica_sets: Vec::new(), analysis_runs: Vec::new() };
     for set in replica_sets {
-        match revisions.last_mut() {
-            Some(last) if last.number == set.revision => last.replica_sets.push(set),
-            _ => revisions.push(RevisionView { number: set.revision, replica_sets: vec![set] }),
-        }
+        let number = set.revision;
+        revisions.entry(Reverse(number)).or_insert_with(|| empty(number)).replica_sets.push(set);
     }
-    revisions
+    for run in runs {
+        let number = run.revision;
+        revisions.entry(Reverse(number)).or_insert_with(|| empty(number)).analysis_runs.push(run);
+    }
+    revisions.into_values().collect()
 }
 
 fn conditions(rollout: &Rollout, now: Timestamp) -> Vec<ConditionView> {

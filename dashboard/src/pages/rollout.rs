@@ -26,11 +26,14 @@ use crate::{
 
 mod facts;
 mod revisions;
+mod runs;
 mod state;
+mod why;
 
 use facts::Facts;
 use revisions::Revisions;
 use state::{Blank, StateFragment};
+use why::WhyFragment;
 
 #[derive(Template)]
 #[template(path = "rollout.html")]
@@ -143,7 +146,7 @@ impl Follow for OneRollout {
 
     fn ticks(&mut self, app: &Shared) -> Vec<Change> {
         // Only what tells of time in its words; ages are counted by the script.
-        self.differing(app, |id| matches!(id, "state" | "timeline"))
+        self.differing(app, |id| matches!(id, "state" | "why" | "timeline"))
     }
 }
 
@@ -174,6 +177,7 @@ fn parts(app: &Shared, key: &Key, token: &str) -> Vec<(&'static str, String)> {
             let page = Page { app, key, scene: &scene, view, token };
             vec![
                 ("state", render(&StateFragment::new(&page, rollout))),
+                ("why", render(&WhyFragment::new(&page))),
                 ("picture", render(&Picture::new(view, rollout, now))),
                 ("timeline", render(&Timeline::new(view, rollout, now))),
                 ("revisions", render(&Revisions::new(&page, rollout))),
@@ -194,9 +198,10 @@ pub(crate) struct Page<'a> {
 
 /// A page with nothing but a sentence.
 fn blank(key: &Key, sentence: &str) -> Vec<(&'static str, String)> {
-    let empty = |id| (id, format!("<section id=\"{id}\" hidden></section>"));
+    let empty = |id: &'static str| (id, format!("<section id=\"{id}\" hidden></section>"));
     let state = render(&Blank { name: &key.1, sentence });
-    vec![("state", state), empty("picture"), empty("timeline"), empty("revisions"), empty("facts")]
+    let others = ["why", "picture", "timeline", "revisions", "facts"];
+    [("state", state)].into_iter().chain(others.map(empty)).collect()
 }
 
 /// A button that asks "Sure?" before it does something.

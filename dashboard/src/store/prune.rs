@@ -7,6 +7,7 @@ use k8s_openapi::api::{
 use kube::api::DynamicObject;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
+use verdigris_core::view::AnalysisRun;
 use verdigris_crds::{Rollout, keys};
 
 /// A Rollout as far as it can be read.
@@ -20,6 +21,10 @@ pub(crate) enum RolloutRead {
 
 /// Longest text of an Event that is kept, in characters; events carry whole error logs at times.
 const EVENT_MESSAGE_CHARS_MAX: usize = 1_000;
+/// Measurements that are kept of one metric: the newest.
+const MEASUREMENTS_MAX: usize = 60;
+/// Longest value or message of a measurement that is kept, in characters.
+const MEASUREMENT_CHARS_MAX: usize = 300;
 
 /// Decodes one object; a bad one must never take its neighbours along.
 fn decode<T: DeserializeOwned>(object: &DynamicObject) -> Result<T, serde_json::Error> {
@@ -112,13 +117,50 @@ fn prune_container(container: &Value) -> Value {
 pub(crate) fn event(mut object: DynamicObject) -> Result<Event, serde_json::Error> {
     prune_metadata(&mut object);
     let mut event: Event = decode(&object)?;
-    if let Some(message) = &mut event.message
-        && let Some((end, _)) = message.char_indices().nth(EVENT_MESSAGE_CHARS_MAX)
-    {
-        message.truncate(end);
-        message.push('…');
+    if let Some(message) = &mut event.message {
+        cut(message, EVENT_MESSAGE_CHARS_MAX);
     }
     Ok(event)
+}
+
+/// An AnalysisRun keeps what its metrics are called and count as good, and of each the newest measurements.
+pub(crate) fn analysis_run(mut object: DynamicObject) -> AnalysisRun {
+    prune_metadata(&mut object);
+    let metrics = object.data.pointer("/spec/metrics").and_then(Value::as_array);
+    let metrics: Vec<Value> = metrics.into_iter().flatten().map(prune_metric).collect();
+    object.data["spec"] = json!({"metrics": metrics});
+    let results = object.data.pointer_mut("/status/metricResults").and_then(Value::as_array_mut);
+    let measurements = |result: &mut Value| -> Option<()> {
+        let measurements = result.get_mut("measurements")?.as_array_mut()?;
+        measurements.drain(..measurements.len().saturating_sub(MEASUREMENTS_MAX));
+        for text in measurements.iter_mut().filter_map(Value::as_object_mut).flat_map(Map::values_mut) {
+            if let Value::String(text) = text {
+                cut(text, MEASUREMENT_CHARS_MAX);
+            }
+        }
+        Some(())
+    };
+    results.into_iter().flatten().for_each(|result| {
+        measurements(result);
+    });
+    AnalysisRun::new(object.metadata, object.data)
+}
+
+/// Where it is measured may be a long story, and holds secrets at times.
+fn prune_metric(metric: &Value) -> Value {
+    let fields = ["name", "count", "successCondition", "failureCondition"].into_iter();
+    let mut kept: Map<String, Value> =
+        fields.filter_map(|field| Some((field.to_owned(), metric.get(field)?.clone()))).collect();
+    kept.insert("provider".to_owned(), json!({}));
+    Value::Object(kept)
+}
+
+/// Cuts a text where it runs on for ever.
+fn cut(text: &mut String, chars_max: usize) {
+    if let Some((end, _)) = text.char_indices().nth(chars_max) {
+        text.truncate(end);
+        text.push('…');
+    }
 }
 
 #[cfg(test)]
@@ -137,6 +179,25 @@ mod tests {
         })));
         let RolloutRead::Broken(why) = read else { panic!("it was read") };
         assert!(why.contains("two"), "{why}");
+    }
+
+    #[test]
+    fn of_an_analysis_no_more_is_kept_than_is_shown() {
+        let measurements: Vec<Value> = (0..100)
+            .map(|number| json!({"value": number.to_string(), "message": "x".repeat(5_000)}))
+            .collect();
+        let run = analysis_run(object(json!({
+            "apiVersion": "argoproj.io/v1alpha1", "kind": "AnalysisRun",
+            "metadata": {"name": "a", "managedFields": [{}]},
+            "spec": {"metrics": [{"name": "m", "successCondition": "result < 1",
+                "provider": {"web": {"headers": [{"key": "Authorization", "value": "SECRET"}]}}}]},
+            "status": {"phase": "Running", "metricResults": [{"name": "m", "measurements": measurements}, 7]},
+        })));
+        assert!(!run.spec.to_string().contains("SECRET") && run.spec.to_string().contains("result < 1"));
+        let kept = run.status["metricResults"][0]["measurements"].as_array().expect("a list");
+        assert_eq!((kept.len(), kept[0]["value"].as_str()), (MEASUREMENTS_MAX, Some("40")));
+        assert!(kept[0]["message"].as_str().is_some_and(|text| text.chars().count() == 301));
+        assert!(run.metadata.managed_fields.is_none());
     }
 
     #[test]

@@ -8,16 +8,16 @@ use serde_json::{Value, json};
 use crate::world::{PAUSED, World};
 
 /// A live stream, as a browser reads it.
-struct Stream {
+pub struct Stream {
     body: Body,
     text: String,
 }
 
 /// One event: its id and its changes.
-type Event = (String, Vec<Value>);
+pub type Event = (String, Vec<Value>);
 
 impl Stream {
-    async fn open(world: &World, path: &str, last: Option<&str>) -> Self {
+    pub async fn open(world: &World, path: &str, last: Option<&str>) -> Self {
         let mut request = Request::get(path).header(header::HOST, "localhost:3100");
         if let Some(last) = last {
             request = request.header("last-event-id", last);
@@ -28,7 +28,7 @@ impl Stream {
     }
 
     /// The next event; keep-alive comments are passed over.
-    async fn next(&mut self) -> Event {
+    pub async fn next(&mut self) -> Event {
         loop {
             if let Some((event, rest)) = self.text.split_once("\n\n") {
                 let (event, rest) = (event.to_owned(), rest.to_owned());
@@ -47,7 +47,7 @@ impl Stream {
     }
 
     /// The next event that changes the element with this id, and its HTML.
-    async fn until(&mut self, id: &str) -> (String, String) {
+    pub async fn until(&mut self, id: &str) -> (String, String) {
         for _ in 0..20 {
             let (event_id, changes) = self.next().await;
             if let Some(change) = changes.iter().find(|change| change["id"] == id) {

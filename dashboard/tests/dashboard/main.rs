@@ -1,6 +1,7 @@
 //! The dashboard through its router, over the embedded API server: no sockets, no waiting.
 
 mod actions;
+mod analyses;
 mod guard;
 mod live;
 mod pages;

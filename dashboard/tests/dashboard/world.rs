@@ -21,11 +21,17 @@ pub type Sent = (String, String, Value);
 pub const PAUSED: &str = include_str!("../../../tests/fixtures/peer/manual/02-paused-r2.json");
 /// Revision 2 is active, revision 1 still warm.
 pub const WARM: &str = include_str!("../../../tests/fixtures/peer/manual/03-promoted-r2-old-warm.json");
+/// Revision 2 takes the traffic and is analysed; the analysis before that has succeeded.
+pub const ANALYSED: &str =
+    include_str!("../../../tests/fixtures/peer/analysis/03-switched-post-running.json");
 /// Revision 2 was aborted.
 pub const ABORTED: &str = include_str!("../../../tests/fixtures/peer/abort/03-aborted.json");
 
 const HOST: &str = "127.0.0.1:3100";
 const CRD: &str = include_str!("../../../crds/yaml/rollouts.argoproj.io.yaml");
+const ANALYSIS_RUN_CRD: &str = include_str!("../../../crds/yaml/analysisruns.argoproj.io.yaml");
+/// Where the AnalysisRuns are.
+pub const RUNS: &str = "/apis/argoproj.io/v1alpha1/namespaces/shop/analysisruns";
 
 /// A cluster with a dashboard that watches it.
 pub struct World {
@@ -68,19 +74,27 @@ impl World {
     }
 
     pub async fn with_options(options: Options) -> Self {
-        let world = Self::begin(options, false);
+        let world = Self::begin(options, false, true);
         world.until("/rollouts/", |page| !page.contains("Still reading")).await;
         world
     }
 
     /// A cluster that does not answer yet.
     pub fn silent() -> Self {
-        Self::begin(Options::default(), true)
+        Self::begin(Options::default(), true, true)
     }
 
-    fn begin(options: Options, silent: bool) -> Self {
+    /// A cluster that does not know what an AnalysisRun is.
+    pub fn without_analyses() -> Self {
+        Self::begin(Options::default(), false, false)
+    }
+
+    fn begin(options: Options, silent: bool, with_analyses: bool) -> Self {
         let server = ApiServer::new(clock(), 1);
         server.apply_crd(CRD).expect("the CRD is good");
+        if with_analyses {
+            server.apply_crd(ANALYSIS_RUN_CRD).expect("the CRD is good");
+        }
         let (patches, silent) = (Arc::new(Mutex::new(Vec::new())), watch::Sender::new(silent));
         let recorder = recorder(server.clone(), patches.clone(), silent.subscribe());
         let client = kube::Client::new(recorder, "default");
@@ -101,6 +115,13 @@ impl World {
         self.set_status(&json!({"status": status}));
         for service in recorded["services"].as_array().into_iter().flatten() {
             post("/api/v1/namespaces/shop/services", &bare(service));
+        }
+        for run in recorded["analysisruns"].as_array().into_iter().flatten() {
+            let mut wanted = bare(run);
+            wanted["metadata"]["ownerReferences"][0]["uid"] = rollout["metadata"]["uid"].clone();
+            // They have no subresource: whoever measures writes the status with the rest.
+            wanted["status"] = run["status"].clone();
+            post(RUNS, &wanted);
         }
         for set in recorded["replicasets"].as_array().into_iter().flatten() {
             let mut wanted = bare(set);

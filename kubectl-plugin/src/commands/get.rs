@@ -3,7 +3,7 @@
 use clap::ValueEnum;
 use futures::StreamExt;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until};
-use verdigris_core::view::RolloutView;
+use verdigris_core::view::{Around, RolloutView};
 use verdigris_crds::Rollout;
 
 use crate::{
@@ -20,7 +20,7 @@ use crate::{
 /// What can be got.
 #[derive(clap::Subcommand, Debug)]
 pub enum What {
-    /// Show a rollout, its revisions and their pods as a tree
+    /// Show a rollout, its revisions, their pods and analyses as a tree
     #[command(visible_aliases = ["ro", "rollouts"])]
     Rollout(Args),
 }
@@ -109,7 +109,7 @@ pub async fn run(args: Args, session: &Session) -> Result<(), Error> {
         return watch(&cluster, &args, &rollout, style).await;
     }
     let around = cluster.surroundings(&rollout).await;
-    let view = RolloutView::new(&rollout, &around.replica_sets, &around.pods, &around.services, now());
+    let view = RolloutView::new(&rollout, &around.around(), now());
     screen::print(&format!("{}\n", style.lines(&view).join("\n")))?;
     around.unreadable.iter().for_each(|note| screen::note(note));
     Ok(())
@@ -153,9 +153,15 @@ async fn watch(cluster: &Cluster, args: &Args, rollout: &Rollout, style: Style) 
 
 fn draw(picture: &mut Picture, world: &World, style: Style) -> Result<(), Error> {
     let Some(rollout) = world.rollouts.iter().next() else { return Ok(()) };
-    let (replica_sets, pods, services) =
-        (world.replica_sets.to_vec(), world.pods.to_vec(), world.services.to_vec());
-    let view = RolloutView::new(rollout, &replica_sets, &pods, &services, now());
+    let (replica_sets, pods) = (world.replica_sets.to_vec(), world.pods.to_vec());
+    let (services, analysis_runs) = (world.services.to_vec(), world.runs());
+    let around = Around {
+        replica_sets: &replica_sets,
+        pods: &pods,
+        services: &services,
+        analysis_runs: &analysis_runs,
+    };
+    let view = RolloutView::new(rollout, &around, now());
     let mut lines = style.lines(&view);
     for (kind, why) in &world.trouble {
         lines.extend([String::new(), format!("{kind} cannot be watched just now: {why}")]);

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use clap::ValueEnum;
-use verdigris_core::view::{RolloutView, Why};
+use verdigris_core::view::{Answer, Icon, Line, RolloutView, Why};
 
 use crate::{
     columns::{self, Cell, LastCell},
@@ -45,10 +45,15 @@ pub async fn run(args: Args, session: &Session) -> Result<(), Error> {
     let cluster = session.cluster().await?;
     let rollout = cluster.rollout(&args.name).await?;
     let around = cluster.surroundings(&rollout).await;
-    let view = RolloutView::new(&rollout, &around.replica_sets, &around.pods, &around.services, now());
+    let view = RolloutView::new(&rollout, &around.around(), now());
     let why = Why::of(&view);
     let text = match args.output {
-        None => text(&view, &why, session.program().typed(), Paint::wanted(args.no_color)),
+        None => {
+            // Where the namespace was named, the commands name it too: typed as they stand they find the rollout.
+            let place = session.namespace_flag().map(|name| format!("-n {name}")).unwrap_or_default();
+            let answers = why.answers(session.program().typed(), &place);
+            text(&answers, view.icon, Paint::wanted(args.no_color))
+        }
         Some(Output::Json) => {
             let json = serde_json::to_string_pretty(&why);
             format!("{}\n", json.map_err(|error| Error::Usage(format!("as JSON: {error}")))?)
@@ -62,36 +67,25 @@ pub async fn run(args: Args, session: &Session) -> Result<(), Error> {
     Ok(())
 }
 
-fn text(view: &RolloutView, why: &Why, typed: &str, paint: Paint) -> String {
-    let icon = paint.paint(of_icon(view.icon), view.icon.symbol());
-    let mut stands = vec![format!("{icon} {}", why.phase)];
-    stands.extend(why.stands.iter().cloned());
-    let next: Vec<String> = why
-        .next
-        .iter()
-        .map(|next| {
-            next.when.as_ref().map_or_else(|| next.what.clone(), |when| format!("{when}: {}", next.what))
-        })
-        .collect();
-    let commands: Vec<Vec<Cell>> = why
-        .you_can
-        .iter()
-        .map(|choice| vec![format!("{typed} {}", choice.command).into(), choice.effect.clone().into()])
-        .collect();
-    let commands = columns::lines(&commands, &mut Vec::new(), LastCell::AsItIs);
+fn text(answers: &[Answer], icon: Icon, paint: Paint) -> String {
     let mut text = String::new();
-    for (heading, lines, otherwise) in [
-        ("Stands:", stands, ""),
-        ("Blocked by:", why.blocked_by.clone(), "nothing"),
-        ("Next:", next, "nothing: it is where its spec wants it"),
-        ("You can:", commands, "nothing, until the controller has seen it"),
-    ] {
-        let lines = if lines.is_empty() { vec![otherwise.to_owned()] } else { lines };
+    for (number, answer) in answers.iter().enumerate() {
+        let rows: Vec<Vec<Cell>> = answer.lines.iter().map(cells).collect();
+        let lines = columns::lines(&rows, &mut Vec::new(), LastCell::AsItIs);
         for (index, line) in lines.iter().enumerate() {
-            let heading = if index == 0 { heading } else { "" };
+            let heading = if index == 0 { format!("{}:", answer.heading) } else { String::new() };
+            let is_phase = number == 0 && index == 0;
+            let icon = if is_phase { paint.paint(of_icon(icon), icon.symbol()) + " " } else { String::new() };
             // Writing to a String cannot fail.
-            let _ = writeln!(text, "{heading:<13}{line}");
+            let _ = writeln!(text, "{heading:<13}{icon}{line}");
         }
     }
     text
+}
+
+fn cells(line: &Line) -> Vec<Cell> {
+    match line {
+        Line::Text(text) => vec![text.clone().into()],
+        Line::Command { typed, effect } => vec![typed.clone().into(), effect.clone().into()],
+    }
 }

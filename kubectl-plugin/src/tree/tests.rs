@@ -2,6 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
+use verdigris_core::view::{AnalysisRun, Around};
 use verdigris_crds::Rollout;
 
 use super::*;
@@ -54,8 +55,22 @@ fn pod(name: &str, hash: &str, created: &str, restarts: i32) -> Value {
     })
 }
 
+/// An AnalysisRun of revision 3.
+fn run(name: &str, status: &Value) -> AnalysisRun {
+    let metadata = json!({
+        "name": format!("shop-5cd66ff7ff-3-{name}"), "creationTimestamp": "2026-11-21T07:59:30Z",
+        "annotations": {"rollout.argoproj.io/revision": "3"},
+        "ownerReferences": [{"apiVersion": "argoproj.io/v1alpha1", "kind": "Rollout", "name": "shop", "uid": "u"}],
+    });
+    AnalysisRun::new(serde_json::from_value(metadata).unwrap(), json!({"spec": {}, "status": status}))
+}
+
 /// The Rollout of the peer's documentation: revision 3 in preview, 2 active, 1 scaled down.
 fn shop() -> RolloutView {
+    shop_with(&[])
+}
+
+fn shop_with(analysis_runs: &[AnalysisRun]) -> RolloutView {
     let rollout: Rollout = serde_json::from_value(json!({
         "apiVersion": "argoproj.io/v1alpha1", "kind": "Rollout",
         "metadata": {
@@ -82,13 +97,13 @@ fn shop() -> RolloutView {
         pod("8kq2z", "5cd66ff7ff", "2026-11-21T07:59:20Z", 0),
         pod("4b8wx", "76ddfb4f47", "2026-11-18T08:00:00Z", 0),
     ];
-    RolloutView::new(
-        &rollout,
-        &replica_sets.map(|set| serde_json::from_value(set).unwrap()),
-        &pods.map(|pod| serde_json::from_value(pod).unwrap()),
-        &[],
-        at("2026-11-21T08:00:00Z"),
-    )
+    let around = Around {
+        replica_sets: &replica_sets.map(|set| serde_json::from_value(set).unwrap()),
+        pods: &pods.map(|pod| serde_json::from_value(pod).unwrap()),
+        services: &[],
+        analysis_runs,
+    };
+    RolloutView::new(&rollout, &around, at("2026-11-21T08:00:00Z"))
 }
 
 #[test]
@@ -121,6 +136,38 @@ NAME                              KIND        STATUS        AGE  INFO
    └──⧉ shop-64fbcbbd74           ReplicaSet  • ScaledDown  5d   delay:passed";
     // The peer leaves spaces at the ends of these lines; `~` keeps editors from taking them away.
     assert_eq!(lines(&shop(), Paint::Plain).join("\n"), expected.replace('~', ""));
+}
+
+#[test]
+fn analyses_stand_below_the_replica_sets_of_their_revision_with_their_jobs() {
+    let measured = json!({"phase": "Successful", "metricResults": [
+        {"name": "errors", "successful": 3, "count": 3},
+        {"name": "smoke", "failed": 1, "inconclusive": 1, "error": 2},
+    ]});
+    let job = json!({"phase": "Running", "metricResults": [{"name": "smoke", "measurements": [{
+        "phase": "Running", "startedAt": "2026-11-21T07:59:48Z", "metadata": {"job-name": "0815.smoke.1"},
+    }]}]});
+    let view = shop_with(&[run("pre", &measured), run("bg", &job)]);
+    let lines = lines(&view, Paint::Plain);
+    let table = lines.iter().skip_while(|line| !line.starts_with("NAME  ")).take(9);
+    let expected = "\
+NAME                              KIND         STATUS        AGE  INFO
+⟳ shop                            Rollout      ॥ Paused      3d   ~
+├──# revision:3                                                   ~
+│  ├──⧉ shop-5cd66ff7ff           ReplicaSet   ✔ Healthy     40s  preview
+│  │  ├──□ shop-5cd66ff7ff-8kq2z  Pod          ✔ Running     40s  ready:1/1
+│  │  └──□ shop-5cd66ff7ff-zz6lp  Pod          ✔ Running     40s  ready:1/1,restarts:1
+│  ├──α shop-5cd66ff7ff-3-pre     AnalysisRun  ✔ Successful  30s  ✔ 3,✖ 1,? 1,⚠ 2
+│  └──α shop-5cd66ff7ff-3-bg      AnalysisRun  ◌ Running     30s  ~
+│     └──⊞ 0815.smoke.1           Job          ◌ Running     12s  ";
+    let table: Vec<&str> = table.map(String::as_str).collect();
+    assert_eq!(table.join("\n"), expected.replace('~', ""));
+    let coloured = super::lines(&view, Paint::Colours);
+    assert!(coloured.iter().any(|line| line.ends_with(
+        "\u{1b}[32m✔\u{1b}[0m 3,\u{1b}[31m✖\u{1b}[0m 1,\u{1b}[33m?\u{1b}[0m 1,\u{1b}[31m⚠\u{1b}[0m 2"
+    )));
+    let bare: Vec<String> = coloured.iter().map(|line| without_colours(line)).collect();
+    assert_eq!(bare, lines);
 }
 
 #[test]
@@ -163,7 +210,7 @@ fn a_new_rollout_has_a_heading_and_one_line() {
         "spec": {"strategy": {"canary": {"steps": [{"setWeight": 20}, {"pause": {}}]}}},
     }))
     .unwrap();
-    let view = RolloutView::new(&rollout, &[], &[], &[], at("2026-11-21T08:00:00Z"));
+    let view = RolloutView::new(&rollout, &Around::default(), at("2026-11-21T08:00:00Z"));
     let expected = "\
 Name:            web
 Namespace:       dev
@@ -201,13 +248,12 @@ fn wide_adds_services_and_what_it_waits_for() {
         "spec": {"selector": {"rollouts-pod-template-hash": "5cd66ff7ff"}},
     });
     let sets = [replica_set("5cd66ff7ff", 3, 0, "shop:1.5", "2026-11-21T07:59:20Z", None)];
-    let view = RolloutView::new(
-        &rollout,
-        &sets.map(|set| serde_json::from_value(set).unwrap()),
-        &[],
-        &[serde_json::from_value(service).unwrap()],
-        at("2026-11-21T08:00:00Z"),
-    );
+    let around = Around {
+        replica_sets: &sets.map(|set| serde_json::from_value(set).unwrap()),
+        services: &[serde_json::from_value(service).unwrap()],
+        ..Around::default()
+    };
+    let view = RolloutView::new(&rollout, &around, at("2026-11-21T08:00:00Z"));
     let expected = "
 
 Services:

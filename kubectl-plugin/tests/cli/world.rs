@@ -15,6 +15,8 @@ const TOKEN: &str = "a-token-for-tests";
 const ROLLOUTS: &str = "/apis/argoproj.io/v1alpha1/namespaces/default/rollouts";
 const REPLICA_SETS: &str = "/apis/apps/v1/namespaces/default/replicasets";
 
+const RUNS: &str = "/apis/argoproj.io/v1alpha1/namespaces/default/analysisruns";
+
 /// An API server with one Rollout `app`, its ReplicaSets and Services; no controller, so nothing changes by itself.
 pub struct World {
     server: ApiServer,
@@ -40,6 +42,13 @@ fn now() -> Timestamp {
 impl World {
     /// A server that knows Rollouts, and has none.
     pub fn empty() -> Self {
+        let world = Self::without_analyses();
+        world.server.apply_crd(include_str!("../../../crds/yaml/analysisruns.argoproj.io.yaml")).unwrap();
+        world
+    }
+
+    /// A server that knows Rollouts, but not what an AnalysisRun is.
+    pub fn without_analyses() -> Self {
         let world = Self::without_rollouts();
         world.server.apply_crd(include_str!("../../../crds/yaml/rollouts.argoproj.io.yaml")).unwrap();
         world
@@ -60,25 +69,41 @@ impl World {
     /// A server that holds the state of this recording.
     pub fn recorded(recording: &str) -> Self {
         let world = Self::empty();
+        world.load(recording);
+        world
+    }
+
+    /// Creates the objects of this recording.
+    pub fn load(&self, recording: &str) {
         let recording: Value = serde_json::from_str(recording).unwrap();
-        let rollout = world.create(ROLLOUTS, &recording["rollout"]);
+        let rollout = self.create(ROLLOUTS, &recording["rollout"]);
         let mut status = recording["rollout"]["status"].clone();
         status["observedGeneration"] = rollout["metadata"]["generation"].to_string().into();
-        world.patch(&format!("{ROLLOUTS}/app/status"), &json!({ "status": status }));
+        self.patch(&format!("{ROLLOUTS}/app/status"), &json!({ "status": status }));
         for set in recording["replicasets"].as_array().unwrap() {
             let mut set = set.clone();
             set["metadata"]["ownerReferences"][0]["uid"] = rollout["metadata"]["uid"].clone();
-            let name = world.create(REPLICA_SETS, &set)["metadata"]["name"].as_str().unwrap().to_owned();
+            let name = self.create(REPLICA_SETS, &set)["metadata"]["name"].as_str().unwrap().to_owned();
             let mut status = set["status"].clone();
             status["observedGeneration"] = 1.into();
-            world.patch(&format!("{REPLICA_SETS}/{name}/status"), &json!({ "status": status }));
+            self.patch(&format!("{REPLICA_SETS}/{name}/status"), &json!({ "status": status }));
         }
         for service in recording["services"].as_array().unwrap() {
             let mut service = service.clone();
             service["spec"].as_object_mut().unwrap().retain(|key, _| !key.starts_with("clusterIP"));
-            world.create("/api/v1/namespaces/default/services", &service);
+            self.create("/api/v1/namespaces/default/services", &service);
         }
-        world
+        for run in recording["analysisruns"].as_array().into_iter().flatten() {
+            let mut run = run.clone();
+            run["metadata"]["ownerReferences"][0]["uid"] = rollout["metadata"]["uid"].clone();
+            // They have no subresource: whoever measures writes the status with the rest.
+            self.create(RUNS, &run);
+        }
+    }
+
+    /// Merges into the AnalysisRun of this name.
+    pub fn patch_run(&self, name: &str, patch: &Value) {
+        self.patch(&format!("{RUNS}/{name}"), patch);
     }
 
     fn create(&self, path: &str, object: &Value) -> Value {

@@ -38,7 +38,7 @@ impl State {
         let stable = status.stable_rs.as_deref().unwrap_or_default();
         let canary = rollout.spec.strategy.as_ref().and_then(|strategy| strategy.canary.as_ref());
         Self {
-            observed: status.observed_generation.is_some() && phase::is_observed(rollout),
+            observed: phase::is_seen(rollout),
             settled: stable.is_empty() || status.current_pod_hash.as_deref() == Some(stable),
             invalid: phase::why_invalid(&status),
             aborted: status.abort == Some(true),

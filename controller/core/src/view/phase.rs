@@ -112,6 +112,12 @@ pub fn is_observed(rollout: &Rollout) -> bool {
     }
 }
 
+/// Whether a controller has looked at the newest spec.
+pub(crate) fn is_seen(rollout: &Rollout) -> bool {
+    let observed = rollout.status.as_ref().and_then(|status| status.observed_generation.as_ref());
+    observed.is_some() && is_observed(rollout)
+}
+
 /// Whether the controller waits, for whatever reason.
 pub(crate) fn is_waiting(status: &RolloutStatus) -> bool {
     status.pause_conditions.as_ref().is_some_and(|pauses| !pauses.is_empty())

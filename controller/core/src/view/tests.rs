@@ -9,13 +9,18 @@ use super::*;
 fn view(recording: &str, now: &str) -> RolloutView {
     let recording: Value = serde_json::from_str(recording).unwrap();
     let rollout: Rollout = serde_json::from_value(recording["rollout"].clone()).unwrap();
-    RolloutView::new(
-        &rollout,
-        &all(&recording["replicasets"]),
-        &[],
-        &all(&recording["services"]),
-        now.parse().unwrap(),
-    )
+    let (replica_sets, services) = (all(&recording["replicasets"]), all(&recording["services"]));
+    let runs = recording["analysisruns"].as_array().into_iter().flatten();
+    let analysis_runs: Vec<AnalysisRun> = runs
+        .map(|run| AnalysisRun::new(serde_json::from_value(run["metadata"].clone()).unwrap(), run.clone()))
+        .collect();
+    let around = Around {
+        replica_sets: &replica_sets,
+        services: &services,
+        analysis_runs: &analysis_runs,
+        ..Around::default()
+    };
+    RolloutView::new(&rollout, &around, now.parse().unwrap())
 }
 
 fn all<T: DeserializeOwned>(list: &Value) -> Vec<T> {
@@ -115,7 +120,9 @@ fn each_service_shows_the_pods_that_its_selector_matches() {
     let mut services: Vec<Service> = all(&recording["services"]);
     let now = "2026-11-21T07:04:47Z".parse().unwrap();
     let selected = |services: &[Service]| -> Vec<(Role, Vec<(String, bool)>)> {
-        let view = RolloutView::new(&rollout, &all(&recording["replicasets"]), &pods, services, now);
+        let replica_sets: Vec<ReplicaSet> = all(&recording["replicasets"]);
+        let around = Around { replica_sets: &replica_sets, pods: &pods, services, ..Around::default() };
+        let view = RolloutView::new(&rollout, &around, now);
         let pods =
             |service: &ServiceView| service.pods.iter().map(|pod| (pod.name.clone(), pod.ready)).collect();
         view.services.iter().map(|service| (service.role, pods(service))).collect()
@@ -128,6 +135,21 @@ fn each_service_shows_the_pods_that_its_selector_matches() {
     services[0].spec.as_mut().unwrap().selector.as_mut().unwrap().remove(keys::POD_TEMPLATE_HASH);
     let both = vec![pod("new-1", true), pod("old-1", true), pod("old-2", false)];
     assert_eq!(selected(&services)[0], (Role::Active, both));
+}
+
+#[test]
+fn of_many_pods_in_trouble_a_few_are_named() {
+    let recording: Value = serde_json::from_str(recording!("manual/02-paused-r2.json")).unwrap();
+    let rollout: Rollout = serde_json::from_value(recording["rollout"].clone()).unwrap();
+    let mut replica_sets: Vec<ReplicaSet> = all(&recording["replicasets"]);
+    replica_sets[0].status.as_mut().unwrap().available_replicas = Some(0);
+    let pods: Vec<Pod> =
+        (0..7).map(|number| pod(&format!("new-{number}"), &recording["replicasets"][0], false)).collect();
+    let around = Around { replica_sets: &replica_sets, pods: &pods, ..Around::default() };
+    let view = RolloutView::new(&rollout, &around, "2026-11-21T07:04:47Z".parse().unwrap());
+    assert_eq!(view.waiting_for.len(), 8, "{:?}", view.waiting_for);
+    assert_eq!(view.waiting_for[2], "pod new-0: Running, 0 of 1 containers ready");
+    assert_eq!(view.waiting_for[7], "2 more pods are not ready");
 }
 
 #[test]
@@ -156,6 +178,53 @@ fn what_the_controller_says_of_itself_is_what_it_waits_for() {
         "not honoured by this version of Verdigris: spec.analysis",
     ];
     assert_eq!(view.waiting_for, expected);
+}
+
+#[test]
+fn an_analysis_stands_under_its_revision_and_is_what_the_update_waits_for() {
+    let running = view(recording!("analysis/02-pre-running.json"), "2026-11-21T07:07:20Z");
+    let runs: Vec<_> =
+        running.analysis_runs().map(|run| (run.name.as_str(), run.revision, run.awaited)).collect();
+    assert_eq!(runs, [("app-54bc99754-2-pre", 2, true)]);
+    assert_eq!(
+        running.waiting_for,
+        [
+            "revision 2 waits for its pre-promotion analysis app-54bc99754-2-pre: Running, nothing measured yet"
+        ]
+    );
+    let jobs: Vec<_> = running.analysis_runs().flat_map(|run| &run.jobs).collect();
+    assert_eq!((jobs.len(), jobs[0].phase.as_str(), jobs[0].age.as_str()), (1, "Running", "7s"));
+
+    let failed = view(recording!("analysis/04-post-failed-switched-back.json"), "2026-11-21T07:07:30Z");
+    let runs: Vec<_> =
+        failed.analysis_runs().map(|run| (run.moment, run.phase.as_str(), run.counts.info())).collect();
+    let expected =
+        [("pre-promotion", "Successful", "✔ 1".to_owned()), ("post-promotion", "Failed", "✖ 1".to_owned())];
+    assert_eq!(runs, expected);
+    assert_eq!(
+        failed.waiting_for,
+        [
+            "revision 2 was aborted: retry it, roll back, or apply another template",
+            "its post-promotion analysis app-54bc99754-2-post came to Failed: Metric \"job\" assessed Failed due to \
+             failed (1) > failureLimit (0)"
+        ]
+    );
+    let moments: Vec<_> = failed.timeline.iter().map(|moment| moment.what.as_str()).collect();
+    assert!(moments.contains(&"post-promotion analysis of revision 2: Failed"), "{moments:?}");
+}
+
+#[test]
+fn a_run_whose_replica_set_is_gone_still_shows_its_revision() {
+    let mut recording: Value =
+        serde_json::from_str(recording!("analysis/04-post-failed-switched-back.json")).unwrap();
+    recording["replicasets"].as_array_mut().unwrap().retain(|set| set["metadata"]["name"] != "app-54bc99754");
+    let view = view(&recording.to_string(), "2026-11-21T07:07:30Z");
+    let revisions: Vec<_> = view
+        .revisions
+        .iter()
+        .map(|revision| (revision.number, revision.replica_sets.len(), revision.analysis_runs.len()))
+        .collect();
+    assert_eq!(revisions, [(2, 0, 2), (1, 1, 0)]);
 }
 
 #[test]

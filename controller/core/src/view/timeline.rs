@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use verdigris_crds::Rollout;
 
-use super::{ReplicaSetView, human, waiting};
+use super::{AnalysisRunView, ReplicaSetView, human, waiting};
 
 /// What is said of the end of a pause that ends by itself.
 pub(super) const PROMOTED: &str = "the new version is promoted";
@@ -24,7 +24,12 @@ pub struct Moment {
 }
 
 /// All moments that the objects tell of, oldest first.
-pub(super) fn moments(rollout: &Rollout, replica_sets: &[ReplicaSetView], now: Timestamp) -> Vec<Moment> {
+pub(super) fn moments(
+    rollout: &Rollout,
+    replica_sets: &[ReplicaSetView],
+    runs: &[AnalysisRunView],
+    now: Timestamp,
+) -> Vec<Moment> {
     let status = rollout.status.clone().unwrap_or_default();
     let duration = status.duration.clone().unwrap_or_default();
     let mut found: Vec<(Option<Timestamp>, String)> = vec![
@@ -48,10 +53,23 @@ pub(super) fn moments(rollout: &Rollout, replica_sets: &[ReplicaSetView], now: T
             found.push((Some(scale_down.at), format!("revision {} is scaled down", set.revision)));
         }
     }
+    for run in runs {
+        let what = format!("{} of revision {}", kind(run), run.revision);
+        found.push((run.created, format!("{what} began")));
+        found.push((run.completed, format!("{what}: {}", run.phase)));
+    }
     let mut moments: Vec<Moment> =
         found.into_iter().filter_map(|(at, what)| Some(Moment::new(at?, what, now))).collect();
     moments.sort();
     moments
+}
+
+fn kind(run: &AnalysisRunView) -> String {
+    if run.moment.is_empty() {
+        format!("AnalysisRun {}", run.name)
+    } else {
+        format!("{} analysis", run.moment)
+    }
 }
 
 impl Moment {

@@ -3,7 +3,11 @@
 use jiff::{SignedDuration, Timestamp};
 use verdigris_crds::{Condition, PauseCondition, Rollout, RolloutStatus, keys};
 
-use super::{ReplicaSetView, ServiceView, Version, human, phase};
+use super::{AnalysisRunView, ReplicaSetView, ServiceView, Version, analysis_run, human, phase};
+use crate::blue_green::analysis::INCONCLUSIVE;
+
+/// Pods in trouble that are named: fifty of them say the same.
+const PODS_NAMED_MAX: usize = 5;
 
 /// Sentences, the most important first; empty if nothing keeps it.
 pub(super) fn reasons(
@@ -11,6 +15,7 @@ pub(super) fn reasons(
     current: Option<&Version>,
     replica_sets: &[ReplicaSetView],
     services: &[ServiceView],
+    runs: &[AnalysisRunView],
     now: Timestamp,
 ) -> Vec<String> {
     let Some(status) = rollout.status.as_ref().filter(|status| status.observed_generation.is_some()) else {
@@ -26,6 +31,7 @@ pub(super) fn reasons(
             "{} was aborted: retry it, roll back, or apply another template",
             name_of(current)
         ));
+        reasons.extend(failed_analyses(status));
     }
     if rollout.spec.paused == Some(true) {
         reasons.push("spec.paused is true: promote it, or set the field to false".into());
@@ -34,6 +40,7 @@ pub(super) fn reasons(
     reasons.extend(pauses.map(|pause| pause_reason(rollout, current, pause, now)));
     let set = current.and_then(|current| replica_sets.iter().find(|set| set.hash == current.hash));
     reasons.extend(set.map(pods_missing).unwrap_or_default());
+    reasons.extend(awaited_analysis(rollout, current, runs));
     reasons.extend(said_by_controller(status));
     // Only where some Service was found: a client that may not read Services would claim that all of them are missing.
     if services.iter().any(|service| service.found) {
@@ -77,6 +84,11 @@ fn pause_reason(
     now: Timestamp,
 ) -> String {
     let version = name_of(current);
+    if pause.reason == INCONCLUSIVE {
+        return format!(
+            "{version} is paused because its analysis was inconclusive: promote it to measure again, or abort"
+        );
+    }
     if pause.reason != "BlueGreenPause" {
         return format!("{version} is paused: {}", pause.reason);
     }
@@ -87,6 +99,39 @@ fn pause_reason(
         }
         None => format!("{version} waits for someone to promote it"),
     }
+}
+
+/// `revision 2 waits for its pre-promotion analysis shop-abc-2-pre: Running, 3 successful, 1 failed`.
+fn awaited_analysis(
+    rollout: &Rollout,
+    current: Option<&Version>,
+    runs: &[AnalysisRunView],
+) -> Option<String> {
+    let awaited = analysis_run::awaited(rollout)?;
+    let (moment, name) = (awaited.moment, &awaited.name);
+    let run = runs.iter().find(|run| run.name == *name);
+    let standing = match run {
+        Some(run) => format!("{}, {}", run.phase, run.counts.words()),
+        None => awaited.phase.clone(),
+    };
+    Some(format!("{} waits for its {moment} analysis {name}: {standing}", name_of(current)))
+}
+
+/// The analyses for which an update was aborted.
+fn failed_analyses(status: &RolloutStatus) -> Vec<String> {
+    let Some(services) = &status.blue_green else { return Vec::new() };
+    let runs = [
+        ("pre-promotion", &services.pre_promotion_analysis_run_status),
+        ("post-promotion", &services.post_promotion_analysis_run_status),
+    ];
+    let runs = runs.into_iter().filter_map(|(moment, run)| Some((moment, run.as_ref()?)));
+    let failed = runs.filter(|(_, run)| matches!(run.status.as_str(), "Failed" | "Error"));
+    failed
+        .map(|(moment, run)| {
+            let why = run.message.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
+            format!("its {moment} analysis {} came to {}{why}", run.name, run.status)
+        })
+        .collect()
 }
 
 /// When the pause ends by itself, if it does.
@@ -103,13 +148,15 @@ fn pods_missing(set: &ReplicaSetView) -> Vec<String> {
     }
     let mut reasons =
         vec![format!("revision {}: {} of {} pods are available", set.revision, set.available, set.wanted)];
-    let unready = set.pods.iter().filter(|pod| !pod.ready);
-    reasons.extend(unready.map(|pod| match &pod.trouble {
+    let unready = || set.pods.iter().filter(|pod| !pod.ready);
+    reasons.extend(unready().take(PODS_NAMED_MAX).map(|pod| match &pod.trouble {
         Some(trouble) => format!("pod {}: {}: {trouble}", pod.name, pod.status),
         None => format!(
             "pod {}: {}, {} of {} containers ready",
             pod.name, pod.status, pod.containers_ready, pod.containers
         ),
     }));
+    let more = unready().count().saturating_sub(PODS_NAMED_MAX);
+    reasons.extend((more > 0).then(|| format!("{more} more pods are not ready")));
     reasons
 }

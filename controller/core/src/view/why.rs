@@ -4,7 +4,7 @@
 
 use serde::Serialize;
 
-use super::{Phase, Role, RolloutView, ServiceView, timeline::PROMOTED};
+use super::{AnalysisRunView, Phase, Role, RolloutView, ServiceView, timeline::PROMOTED};
 
 /// The answer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -24,6 +24,32 @@ pub struct Why {
     pub next: Vec<Next>,
     /// What somebody can do about it.
     pub you_can: Vec<Choice>,
+    /// What to say where there is no choice.
+    #[serde(skip)]
+    no_choice: &'static str,
+}
+
+/// One of the four questions that [`Why`] answers, in words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// `Stands`, `Blocked by`, `Next` or `You can`.
+    pub heading: &'static str,
+    /// At least one line.
+    pub lines: Vec<Line>,
+}
+
+/// A line of an answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Line {
+    /// A sentence.
+    Text(String),
+    /// A command to type, and what it brings about.
+    Command {
+        /// As it is typed.
+        typed: String,
+        /// What it brings about.
+        effect: String,
+    },
 }
 
 /// Something that happens by itself.
@@ -63,7 +89,38 @@ impl Why {
             blocked_by: view.waiting_for.clone(),
             next: next(view),
             you_can: choices(view),
+            no_choice: no_choice(view),
         }
+    }
+
+    /// The whole answer in words. `program` is what is typed before the verb, `place` what is typed at the end so that
+    /// the command finds its namespace.
+    #[must_use]
+    pub fn answers(&self, program: &str, place: &str) -> [Answer; 4] {
+        let text = |text: &str| Line::Text(text.to_owned());
+        let answer = |heading, mut lines: Vec<Line>, otherwise: &str| {
+            if lines.is_empty() {
+                lines.push(text(otherwise));
+            }
+            Answer { heading, lines }
+        };
+        let stands = [&self.phase].into_iter().chain(&self.stands).map(|line| text(line)).collect();
+        let blocked_by = self.blocked_by.iter().map(|line| text(line)).collect();
+        let next = self.next.iter().map(|next| match &next.when {
+            Some(when) => text(&format!("{when}: {}", next.what)),
+            None => text(&next.what),
+        });
+        let you_can = self.you_can.iter().map(|choice| {
+            let place = if place.is_empty() { String::new() } else { format!(" {place}") };
+            let typed = format!("{program} {}{place}", choice.command);
+            Line::Command { typed, effect: choice.effect.clone() }
+        });
+        [
+            answer("Stands", stands, ""),
+            answer("Blocked by", blocked_by, "nothing"),
+            answer("Next", next.collect(), "nothing: it is where its spec wants it"),
+            answer("You can", you_can.collect(), self.no_choice),
+        ]
     }
 }
 
@@ -99,6 +156,8 @@ fn next(view: &RolloutView) -> Vec<Next> {
         });
     } else if view.phase == Phase::Paused && next.iter().all(|next| next.what != PROMOTED) {
         next.push(Next { when: None, what: format!("nothing by itself: {revision} needs somebody's yes") });
+    } else if let Some(run) = view.analysis_runs().find(|run| run.awaited) {
+        next.push(Next { when: None, what: after_analysis(run, &revision) });
     } else if !is_active && view.current.is_some() && !view.services.is_empty() {
         next.push(Next {
             when: None,
@@ -108,6 +167,15 @@ fn next(view: &RolloutView) -> Vec<Next> {
     next
 }
 
+fn after_analysis(run: &AnalysisRunView, revision: &str) -> String {
+    match run.moment {
+        "post-promotion" => format!(
+            "if its analysis succeeds, {revision} becomes the stable version; if it fails, traffic goes back"
+        ),
+        _ => format!("if its analysis succeeds, {revision} goes on; if it fails, the update is aborted"),
+    }
+}
+
 fn choices(view: &RolloutView) -> Vec<Choice> {
     let name = &view.name;
     let revision = view
@@ -115,20 +183,45 @@ fn choices(view: &RolloutView) -> Vec<Choice> {
         .as_ref()
         .map_or_else(|| "the update".to_owned(), |it| format!("revision {}", it.revision));
     let actions = &view.actions;
-    let all = [
-        (&actions.promote, "promote", format!("let {revision} go on; asked early, it is remembered")),
-        (&actions.promote_full, "promote --full", format!("promote {revision} without pauses and analysis")),
-        (&actions.retry, "retry rollout", format!("try {revision} again")),
-        (&actions.abort, "abort", "send traffic back to the stable version".to_owned()),
-    ];
-    let possible = all.into_iter().filter(|(action, ..)| action.possible);
-    let mut choices: Vec<Choice> =
-        possible.map(|(_, verb, effect)| Choice { command: format!("{verb} {name}"), effect }).collect();
-    if view.revisions.len() > 1 {
-        let effect = "go back to the revision before; with --now without a second yes";
-        choices.push(Choice { command: format!("undo {name}"), effect: effect.to_owned() });
+    let choice = |verb: &str, effect: String| Choice { command: format!("{verb} {name}"), effect };
+    let full = || choice("promote --full", format!("promote {revision} without pauses and analysis"));
+    // What was aborted was so for a reason: to promote it in spite of that is the last thing to think of.
+    let full_comes_last = actions.retry.possible;
+    let mut choices = Vec::new();
+    if actions.promote.possible {
+        choices.push(choice("promote", format!("let {revision} go on; asked early, it is remembered")));
+    }
+    if actions.promote_full.possible && !full_comes_last {
+        choices.push(full());
+    }
+    if actions.retry.possible {
+        choices.push(choice("retry rollout", format!("try {revision} again")));
+    }
+    if actions.abort.possible {
+        choices.push(choice("abort", "send traffic back to the stable version".to_owned()));
+    }
+    if view.replica_sets().count() > 1 {
+        choices.push(choice(
+            "undo",
+            "go back to the revision before; with --now without a second yes".to_owned(),
+        ));
+    }
+    if actions.promote_full.possible && full_comes_last {
+        choices.push(full());
     }
     choices
+}
+
+fn no_choice(view: &RolloutView) -> &'static str {
+    let is_invalid = view
+        .conditions
+        .iter()
+        .any(|condition| condition.type_ == "InvalidSpec" && condition.status == "True");
+    match () {
+        () if !view.observed => "nothing, until the controller has seen it",
+        () if is_invalid => "apply a spec without this mistake: it is acted on at once",
+        () => "apply another template to begin an update",
+    }
 }
 
 #[cfg(test)]

@@ -2,12 +2,13 @@
 
 use askama::Template;
 use jiff::Timestamp;
-use verdigris_core::view::{PodView, ReplicaSetStatus, ReplicaSetView, Strategy, Tag};
+use verdigris_core::view::{Icon, PodView, ReplicaSetStatus, ReplicaSetView, RevisionView, Strategy, Tag};
 use verdigris_crds::{Rollout, keys};
 
-use super::{Ask, Page};
+use super::{Ask, Page, runs::RunLine};
 use crate::{
     pages::words::{icon_class, pod_look, sign},
+    problem::render,
     write::Verb,
 };
 
@@ -37,6 +38,8 @@ struct Revision {
     scale_down: Option<Timestamp>,
     pods: Vec<PodLine>,
     pods_more: usize,
+    /// Its analyses, as HTML.
+    runs: Vec<String>,
     asks: Vec<Ask>,
 }
 
@@ -53,9 +56,22 @@ struct PodLine {
 
 impl Revisions {
     pub(super) fn new(page: &Page<'_>, rollout: &Rollout) -> Self {
-        let sets = page.view.replica_sets();
-        Self { revisions: sets.map(|set| Revision::new(page, rollout, set)).collect() }
+        let revisions = page.view.revisions.iter().flat_map(|revision| of_number(page, rollout, revision));
+        Self { revisions: revisions.collect() }
     }
+}
+
+/// The ReplicaSets of one revision, mostly one, with its analyses below the first.
+fn of_number(page: &Page<'_>, rollout: &Rollout, revision: &RevisionView) -> Vec<Revision> {
+    let mut all: Vec<Revision> =
+        revision.replica_sets.iter().map(|set| Revision::new(page, rollout, set)).collect();
+    if all.is_empty() {
+        all.push(Revision::gone(revision));
+    }
+    if let Some(first) = all.first_mut() {
+        first.runs = revision.analysis_runs.iter().map(|run| render(&RunLine::new(run))).collect();
+    }
+    all
 }
 
 impl Revision {
@@ -85,7 +101,32 @@ impl Revision {
                 .map(|down| down.at),
             pods: set.pods.iter().take(PODS_MAX).map(PodLine::new).collect(),
             pods_more: set.pods.len().saturating_sub(PODS_MAX),
+            runs: Vec::new(),
             asks: if set.can_roll_back { ways_back(page, rollout, set) } else { Vec::new() },
+        }
+    }
+
+    /// One whose ReplicaSet was cleared away; its analyses are still there.
+    fn gone(revision: &RevisionView) -> Self {
+        let hash = revision.analysis_runs.first().map(|run| run.hash.clone()).unwrap_or_default();
+        Self {
+            number: revision.number,
+            name: format!("gone-{}", revision.number),
+            hash,
+            class: icon_class(Icon::Neutral),
+            sign: sign(Icon::Neutral),
+            status: "its ReplicaSet is gone",
+            tags: Vec::new(),
+            images: Vec::new(),
+            ready: 0,
+            wanted: 0,
+            created: None,
+            age: String::new(),
+            scale_down: None,
+            pods: Vec::new(),
+            pods_more: 0,
+            runs: Vec::new(),
+            asks: Vec::new(),
         }
     }
 }

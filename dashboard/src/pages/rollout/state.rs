@@ -10,9 +10,6 @@ use crate::{
     write::Verb,
 };
 
-/// Sentences about what a Rollout waits for.
-const SENTENCES_MAX: usize = 5;
-
 /// The head of the page.
 #[derive(Template)]
 #[template(path = "state.html")]
@@ -24,7 +21,8 @@ pub(super) struct StateFragment {
     symbol: &'static str,
     sign: &'static str,
     message: String,
-    sentences: Vec<String>,
+    /// The most important thing to know; the others are what the page answers below.
+    sentence: String,
     strategy: &'static str,
     /// Steps and weights of a canary.
     canary: Option<String>,
@@ -43,7 +41,7 @@ pub(super) struct Blank<'a> {
 impl StateFragment {
     pub(super) fn new(page: &Page<'_>, rollout: &Rollout) -> Self {
         let view = page.view;
-        let sentences = if view.waiting_for.is_empty() { vec![calm(view)] } else { view.waiting_for.clone() };
+        let first = view.waiting_for.first().cloned().unwrap_or_else(|| calm(view));
         Self {
             name: view.name.clone(),
             phase: view.phase.as_str().to_owned(),
@@ -51,8 +49,8 @@ impl StateFragment {
             symbol: view.icon.symbol(),
             sign: sign(view.icon),
             // What the first sentence says already is not said twice.
-            message: if view.message.ends_with(&sentences[0]) { String::new() } else { view.message.clone() },
-            sentences: shown(&sentences),
+            message: if view.message.ends_with(&first) { String::new() } else { view.message.clone() },
+            sentence: sentence(&first),
             strategy: view.strategy.as_str(),
             canary: view.canary.as_ref().map(|canary| {
                 let step = canary.step.as_ref().map(|step| format!("step {step}, ")).unwrap_or_default();
@@ -67,15 +65,6 @@ impl StateFragment {
             asks: asks(page, rollout),
         }
     }
-}
-
-/// The most important sentences: with fifty pods in trouble, fifty of them say the same.
-fn shown(sentences: &[String]) -> Vec<String> {
-    let mut shown: Vec<String> = sentences.iter().take(SENTENCES_MAX).map(|text| sentence(text)).collect();
-    if let Some(more) = sentences.len().checked_sub(SENTENCES_MAX).filter(|more| *more > 0) {
-        shown.push(format!("And {more} more; see the pods below"));
-    }
-    shown
 }
 
 /// What to say if nothing keeps the Rollout from going on.

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::*;
+use crate::view::{AnalysisRun, Around};
 
 /// The answer about a recorded state, as of `now`.
 fn why(recording: &str, now: &str) -> Why {
@@ -12,7 +13,17 @@ fn why(recording: &str, now: &str) -> Why {
     let replica_sets: Vec<_> = serde_json::from_value(recording["replicasets"].clone()).unwrap();
     let services: Vec<_> = serde_json::from_value(recording["services"].clone()).unwrap();
     let now: Timestamp = now.parse().unwrap();
-    Why::of(&RolloutView::new(&rollout, &replica_sets, &[], &services, now))
+    let runs = recording["analysisruns"].as_array().into_iter().flatten();
+    let analysis_runs: Vec<AnalysisRun> = runs
+        .map(|run| AnalysisRun::new(serde_json::from_value(run["metadata"].clone()).unwrap(), run.clone()))
+        .collect();
+    let around = Around {
+        replica_sets: &replica_sets,
+        services: &services,
+        analysis_runs: &analysis_runs,
+        ..Around::default()
+    };
+    Why::of(&RolloutView::new(&rollout, &around, now))
 }
 
 macro_rules! recording {
@@ -68,4 +79,36 @@ fn after_a_promotion_only_the_old_version_is_still_to_go() {
     assert_eq!(why.blocked_by, Vec::<String>::new());
     assert_eq!(next(&why).iter().map(|(_, what)| *what).collect::<Vec<_>>(), ["revision 1 is scaled down"]);
     assert_eq!(commands(&why), ["undo app"]);
+}
+
+#[test]
+fn an_analysis_is_what_comes_next_depends_on() {
+    let before = why(recording!("analysis/02-pre-running.json"), "2026-11-21T07:07:20Z");
+    let what = "if its analysis succeeds, revision 2 goes on; if it fails, the update is aborted";
+    assert_eq!(next(&before), [(None, what)]);
+    let after = why(recording!("analysis/03-switched-post-running.json"), "2026-11-21T07:07:20Z");
+    let what =
+        "if its analysis succeeds, revision 2 becomes the stable version; if it fails, traffic goes back";
+    assert!(next(&after).contains(&(None, what)), "{:?}", after.next);
+}
+
+#[test]
+fn each_question_has_an_answer() {
+    let healthy = why(recording!("manual/01-healthy-r1.json"), "2026-11-21T07:04:47Z");
+    let answers = healthy.answers("kubectl rollouts", "");
+    let text = |text: &str| vec![Line::Text(text.to_owned())];
+    assert_eq!(answers.each_ref().map(|answer| answer.heading), ["Stands", "Blocked by", "Next", "You can"]);
+    assert_eq!(answers[1].lines, text("nothing"));
+    assert_eq!(answers[2].lines, text("nothing: it is where its spec wants it"));
+    assert_eq!(answers[3].lines, text("apply another template to begin an update"));
+    let invalid = why(recording!("invalid/01-no-active-service.json"), "2026-11-21T07:10:00Z");
+    let [.., you_can] = invalid.answers("kubectl rollouts", "");
+    assert_eq!(you_can.lines, text("apply a spec without this mistake: it is acted on at once"));
+    let paused = why(recording!("manual/02-paused-r2.json"), "2026-11-21T07:04:47Z");
+    let [.., you_can] = paused.answers("kubectl rollouts", "-n shop");
+    let first = Line::Command {
+        typed: "kubectl rollouts promote app -n shop".to_owned(),
+        effect: "let revision 2 go on; asked early, it is remembered".to_owned(),
+    };
+    assert_eq!(you_can.lines[0], first);
 }
