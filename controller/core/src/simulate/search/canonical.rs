@@ -8,9 +8,15 @@ use jiff::Timestamp;
 use serde_json::Value;
 use verdigris_crds::{Condition, keys};
 
+use super::super::Pod;
 use super::Cluster;
+use crate::blue_green::restart;
+use crate::observed::analysis::AnalysisRunSeen;
 use crate::seen::after;
+use crate::workload::Workload;
 
+/// After so many an analysis that nobody measures says so.
+const UNMEASURED_SECONDS: i64 = 10;
 /// Longest time that any rule of the models waits for.
 const LONGEST_SECONDS: i64 = 60;
 
@@ -69,6 +75,11 @@ impl<'a> Names<'a> {
                 format!("{} {}", self.words(message), self.age(condition.last_transition_time.0))
             }
             keys::APPROVAL_CONDITION => self.words(message),
+            keys::RESTART => format!("{message} {}", self.age(condition.last_update_time.0)),
+            // The referenced Deployment goes by it.
+            "Available" if self.cluster.workload.is_some() => {
+                self.age(condition.last_transition_time.0).to_string()
+            }
             keys::PROGRESS => {
                 let allowed = self.cluster.rollout.spec.progress_deadline_seconds.unwrap_or(600);
                 let until = after(condition.last_update_time.0, allowed.into());
@@ -91,12 +102,14 @@ pub(super) fn key(cluster: &Cluster) -> String {
     let _ = rollout(&names, &mut text);
     let _ = replica_sets(&names, &mut text);
     let _ = services(&names, &mut text);
+    let _ = workload(&names, &mut text);
+    let _ = analysis(&names, &mut text);
     text
 }
 
 fn rollout(names: &Names<'_>, text: &mut String) -> std::fmt::Result {
     let rollout = &names.cluster.rollout;
-    let image = rollout.spec.template.as_ref().and_then(|it| it.pointer("/spec/containers/0/image"));
+    let image = names.cluster.template().and_then(|it| it.pointer("/spec/containers/0/image"));
     let image = image.and_then(Value::as_str).unwrap_or_default();
     let generation = rollout.metadata.generation.map(|generation| generation.to_string());
     let annotations = rollout.metadata.annotations.as_ref();
@@ -104,6 +117,7 @@ fn rollout(names: &Names<'_>, text: &mut String) -> std::fmt::Result {
     let revision = revision.and_then(|revision| revision.parse().ok()).map(|number| names.rank(number));
     write!(text, "{image} {:?} {:?} {revision:?}", rollout.spec.paused, rollout.spec.replicas)?;
     let Some(status) = &rollout.status else { return Ok(()) };
+    write!(text, "{}", restart::is_pending(&rollout.spec, status))?;
     let blue_green = status.blue_green.clone().unwrap_or_default();
     write!(
         text,
@@ -124,6 +138,7 @@ fn rollout(names: &Names<'_>, text: &mut String) -> std::fmt::Result {
     for pause in status.pause_conditions.iter().flatten() {
         write!(text, "{} {};", pause.reason, names.age(pause.start_time.0).min(seconds.into()))?;
     }
+    write!(text, "|{}|", names.words(status.selector.as_deref().unwrap_or_default()))?;
     let mut conditions: Vec<String> =
         status.conditions.iter().flatten().map(|condition| names.condition(condition)).collect();
     conditions.sort();
@@ -134,6 +149,9 @@ fn replica_sets(names: &Names<'_>, text: &mut String) -> std::fmt::Result {
     let cluster = names.cluster;
     let mut sets: Vec<_> = cluster.replica_sets.values().collect();
     sets.sort_by_key(|seen| names.template(seen.hash("app")));
+    let status = cluster.rollout.status.clone().unwrap_or_default();
+    let restarts_at = cluster.rollout.spec.restart_at.as_ref().map(|time| time.0);
+    let restarts_at = restarts_at.filter(|_| restart::is_pending(&cluster.rollout.spec, &status));
     let oldest = sets.iter().map(|seen| seen.created).min();
     for seen in sets {
         write!(
@@ -154,7 +172,9 @@ fn replica_sets(names: &Names<'_>, text: &mut String) -> std::fmt::Result {
         )?;
         let pods = cluster.pods.get(&seen.name).into_iter().flatten();
         let ready = |created| names.left(after(created, cluster.settings.ready_after_seconds));
-        let mut pods: Vec<String> = pods.map(|pod| format!("{}{}", ready(pod.created), pod.broken)).collect();
+        let restarts = |pod: &Pod| restarts_at.is_some_and(|at| pod.created < at);
+        let mut pods: Vec<String> =
+            pods.map(|pod| format!("{}{}{}", ready(pod.created), pod.broken, restarts(pod))).collect();
         pods.sort();
         write!(text, "{}|", pods.join(","))?;
     }
@@ -173,4 +193,52 @@ fn services(names: &Names<'_>, text: &mut String) -> std::fmt::Result {
     }
     let followed = names.cluster.followed.get(keys::POD_TEMPLATE_HASH).map(String::as_str);
     write!(text, "{}", names.template(followed))
+}
+
+fn workload(names: &Names<'_>, text: &mut String) -> std::fmt::Result {
+    let cluster = names.cluster;
+    let Some(found) = &cluster.workload else { return Ok(()) };
+    for workload in [Some(found), cluster.lost_workload.as_ref()].into_iter().flatten() {
+        let Workload::There(seen) = workload else {
+            write!(text, "|lost")?;
+            continue;
+        };
+        let image = seen.template.pointer("/spec/containers/0/image");
+        let generation = seen.generation.to_string();
+        let status = cluster.rollout.status.as_ref();
+        let observed = status.and_then(|status| status.other.get("workloadObservedGeneration")?.as_str());
+        let annotations = cluster.rollout.metadata.annotations.as_ref();
+        let noted = annotations.and_then(|annotations| annotations.get(keys::WORKLOAD_GENERATION));
+        let is_known = (observed == Some(generation.as_str()), noted == Some(&generation));
+        write!(text, "|{image:?} {:?} {is_known:?}", seen.replicas)?;
+    }
+    Ok(())
+}
+
+fn analysis(names: &Names<'_>, text: &mut String) -> std::fmt::Result {
+    let status = names.cluster.rollout.status.as_ref();
+    let blue_green = status.and_then(|status| status.blue_green.clone()).unwrap_or_default();
+    let entries =
+        [blue_green.pre_promotion_analysis_run_status, blue_green.post_promotion_analysis_run_status];
+    let is_named = |run: &AnalysisRunSeen| entries.iter().flatten().any(|entry| entry.name == run.name);
+    let describe = |run: &AnalysisRunSeen| {
+        format!(
+            "{} {:?} {:?} {} {} {} {}",
+            names.template(run.hash()),
+            run.revision.as_deref().and_then(|revision| revision.parse().ok()).map(|it| names.rank(it)),
+            run.labels.get(keys::ROLLOUT_TYPE),
+            run.phase,
+            run.terminating,
+            if run.phase.is_empty() { names.age(run.created).min(UNMEASURED_SECONDS) } else { 0 },
+            is_named(run),
+        )
+    };
+    let mut runs: Vec<String> = names.cluster.analysis_runs.values().map(describe).collect();
+    runs.sort();
+    write!(text, "|{}", runs.join(";"))?;
+    for entry in &entries {
+        let name = entry.as_ref().map(|entry| names.cluster.analysis_runs.contains_key(&entry.name));
+        write!(text, "|{name:?} {:?}", entry.as_ref().map(|entry| &entry.status))?;
+    }
+    Ok(())
 }
