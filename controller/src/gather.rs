@@ -1,12 +1,12 @@
 //! Everything one pass may look at, from the caches.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde_json::Value;
 use verdigris_core::{
-    observed::{Observed, Refusal, ReplicaSetSeen, analysis::AnalysisSeen},
+    observed::{Observed, Refusal, ReplicaSetSeen},
     selector,
-    workload::{Reference, Workload},
+    workload::Reference,
 };
 use verdigris_crds::{BlueGreenStrategy, Rollout, RolloutSpec, Selector};
 
@@ -16,52 +16,36 @@ use crate::{cache::Cache, key::Key};
 #[must_use]
 pub fn gather(cache: &Cache, rollout: Rollout, refusal: Option<Refusal>) -> Observed {
     let namespace = rollout.metadata.namespace.clone().unwrap_or_default();
-    let uid = rollout.metadata.uid.clone().unwrap_or_default();
+    let own = Key::new(&namespace, rollout.metadata.name.as_deref().unwrap_or_default());
     let workload = Reference::of(&rollout.spec).and_then(|reference| cache.workload(&namespace, reference));
-    let referenced = match &workload {
-        Some(Workload::There(seen)) => seen.selector.as_ref(),
-        _ => None,
-    };
-    let wanted = rollout.spec.selector.as_ref().or(referenced);
-    let owned = cache.replica_sets_of(&namespace, Some(&uid));
-    let orphans = cache.replica_sets_of(&namespace, None).filter(|seen| adoptable(seen, wanted));
-    let replica_sets: BTreeMap<_, _> =
-        owned.chain(orphans).map(|seen| (seen.name.clone(), seen.clone())).collect();
-    let key = Key::new(&namespace, rollout.metadata.name.as_deref().unwrap_or_default());
-    let named: BTreeSet<String> = service_names(&rollout).map(str::to_owned).collect();
+    // Selector and template, which all else depends on, may be the workload's.
+    let mut observed = Observed { rollout, workload, refusal, ..Observed::default() };
+    let rollout = &observed.rollout;
+
+    let service = |name: &str| cache.service(&Key::new(&namespace, name)).cloned();
+    let services: BTreeMap<_, _> =
+        service_names(rollout).map(|name| (name.to_owned(), service(name))).collect();
     let left_services: BTreeMap<_, _> = cache
-        .services_managed_by(&key)
-        .filter(|service| !named.contains(&service.name))
+        .services_managed_by(&own)
+        .filter(|service| !services.contains_key(&service.name))
         .map(|service| (service.name.clone(), service.clone()))
         .collect();
-    let concerned = named.iter().chain(left_services.keys()).cloned().collect();
-    let template = match &workload {
-        Some(Workload::There(seen)) => Some(&seen.template),
-        _ => rollout.spec.template.as_ref(),
-    };
-    let neighbours = cache.neighbours(&key, &concerned, &labels_of(template));
-    let services = service_names(&rollout)
-        .map(|name| (name.to_owned(), cache.service(&Key::new(&namespace, name)).cloned()))
-        .collect();
+    let concerned = services.keys().chain(left_services.keys()).cloned().collect();
+    let neighbours = cache.neighbours(&own, &concerned, &labels_of(observed.template()));
+    let owned = cache.replica_sets_of(&namespace, Some(observed.uid()));
+    let orphans = cache.replica_sets_of(&namespace, None).filter(|seen| adoptable(seen, observed.selector()));
+    let replica_sets = owned.chain(orphans).map(|seen| (seen.name.clone(), seen.clone())).collect();
     let active_endpoints =
-        active_service(&rollout).and_then(|name| cache.endpoints(&Key::new(&namespace, name)));
-    let own = Key::new(&namespace, rollout.metadata.name.as_deref().unwrap_or_default());
-    let analysis = cache.analysis.seen(&own, blue_green(&rollout), rollout.status.as_ref());
-    Observed {
-        rollout,
-        replica_sets,
-        services,
-        active_endpoints,
-        pods: BTreeMap::new(),
-        templates: None,
-        workload,
-        analysis,
-        left_services,
-        neighbours,
-        gone: false,
-        fresh: BTreeSet::new(),
-        refusal,
-    }
+        active_service(rollout).and_then(|name| cache.endpoints(&Key::new(&namespace, name)));
+    let analysis = cache.analysis.seen(&own, blue_green(rollout), rollout.status.as_ref());
+
+    observed.services = services;
+    observed.left_services = left_services;
+    observed.neighbours = neighbours;
+    observed.replica_sets = replica_sets;
+    observed.active_endpoints = active_endpoints;
+    observed.analysis = analysis;
+    observed
 }
 
 /// What the caches show of what a Rollout that is gone has left behind; `None` if that is nothing.
@@ -75,21 +59,8 @@ pub fn gather_gone(cache: &Cache, rollout: &Key) -> Option<Observed> {
     let mut named = Rollout::new(&rollout.name, RolloutSpec::default());
     named.metadata.namespace = Some(rollout.namespace.clone());
     let concerned = left_services.keys().cloned().collect();
-    Some(Observed {
-        rollout: named,
-        replica_sets: BTreeMap::new(),
-        services: BTreeMap::new(),
-        active_endpoints: None,
-        pods: BTreeMap::new(),
-        templates: None,
-        workload: None,
-        neighbours: cache.neighbours(rollout, &concerned, &BTreeMap::new()),
-        left_services,
-        analysis: AnalysisSeen::default(),
-        gone: true,
-        fresh: BTreeSet::new(),
-        refusal: None,
-    })
+    let neighbours = cache.neighbours(rollout, &concerned, &BTreeMap::new());
+    Some(Observed { rollout: named, neighbours, left_services, gone: true, ..Observed::default() })
 }
 
 /// The labels of a pod template.

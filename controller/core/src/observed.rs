@@ -12,7 +12,7 @@ use crate::workload::Workload;
 use analysis::AnalysisSeen;
 
 /// One Rollout and all around it that a decision depends on.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Observed {
     /// The Rollout itself, with the resourceVersion that preconditions use.
     pub rollout: Rollout,
@@ -47,7 +47,7 @@ pub struct Observed {
 pub enum Fresh {
     /// The Rollout itself.
     Rollout,
-    /// All Services the strategy names.
+    /// All Services the strategy names, and those that were left behind.
     Services,
     /// All ReplicaSets that the Rollout controls or its selector matches.
     ReplicaSets,
