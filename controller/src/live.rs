@@ -50,14 +50,14 @@ enum Answer {
     AnalysisRun(String, Option<AnalysisRunSeen>),
 }
 
-/// Reads what is asked for into `observed`.
-///
-/// The Rollout comes first, for what else is read depends on it; the others are read side by side.
+/// Reads what is asked for into `observed`, all side by side. What else is read depends on the Rollout: should that turn
+/// out to ask for something else than the one that was seen, the rest is read again for it.
 pub async fn read(
     server: &Server,
     observed: &mut Observed,
     asked: &BTreeSet<Fresh>,
 ) -> Result<Outcome, CallError> {
+    let mut answers = None;
     if asked.contains(&Fresh::Rollout) && observed.gone {
         let namespace = observed.rollout.metadata.namespace.as_deref().unwrap_or_default();
         if server.get::<RolloutItem>(namespace, observed.name()).await?.is_some() {
@@ -65,7 +65,16 @@ pub async fn read(
             return Ok(Outcome::NoRollout);
         }
     } else if asked.contains(&Fresh::Rollout) {
-        let Some(rollout) = rollout(server, &observed.rollout).await? else {
+        let rollout = rollout(server, &observed.rollout);
+        // What a workload says, all the rest depends on.
+        let rollout = if asked.contains(&Fresh::Workload) {
+            rollout.await
+        } else {
+            let (rollout, parts) = futures::join!(rollout, parts(server, observed, asked));
+            answers = Some(parts);
+            rollout
+        };
+        let Some(rollout) = rollout? else {
             return Ok(Outcome::NoRollout);
         };
         if names_more_templates(&rollout, &observed.analysis) {
@@ -75,13 +84,39 @@ pub async fn read(
             // What was seen is another one's; the decision will ask.
             observed.workload = None;
         }
+        if rollout.spec != observed.rollout.spec {
+            answers = None;
+        }
         observed.rollout = rollout;
     }
-    // Selector and template, which other reads depend on, may be the workload's.
     if asked.contains(&Fresh::Workload) {
         observed.workload = workload(server, &observed.rollout).await?;
     }
-    let seen: &Observed = observed;
+    let answers = match answers {
+        Some(answers) => answers,
+        None => parts(server, observed, asked).await,
+    };
+    for answer in answers {
+        match answer? {
+            Answer::Services(services, left) => {
+                observed.services = services;
+                observed.left_services = left;
+            }
+            Answer::Neighbours(neighbours) => observed.neighbours = neighbours,
+            Answer::ReplicaSets(replica_sets) => observed.replica_sets = replica_sets,
+            Answer::ActiveEndpoints(endpoints) => observed.active_endpoints = endpoints,
+            Answer::Pods(replica_set, pods) => _ = observed.pods.insert(replica_set, pods),
+            Answer::Templates(templates) => observed.templates = Some(templates),
+            Answer::AnalysisRun(name, Some(run)) => _ = observed.analysis.runs.insert(name, run),
+            Answer::AnalysisRun(name, None) => _ = observed.analysis.runs.remove(&name),
+        }
+    }
+    observed.fresh.extend(asked.iter().cloned());
+    Ok(Outcome::Read)
+}
+
+/// All that is asked for but the Rollout and its workload.
+async fn parts(server: &Server, seen: &Observed, asked: &BTreeSet<Fresh>) -> Vec<Result<Answer, CallError>> {
     let namespace = seen.rollout.metadata.namespace.as_deref().unwrap_or_default();
     // A Rollout that was just read may name Services that the one from the cache did not.
     let unseen = service_names(&seen.rollout).any(|name| !seen.services.contains_key(name));
@@ -101,24 +136,7 @@ pub async fn read(
     if unseen && !asked.contains(&Fresh::Services) {
         reads.push(services(server, namespace, seen).boxed());
     }
-    let answers = join_all(reads).await;
-    for answer in answers {
-        match answer? {
-            Answer::Services(services, left) => {
-                observed.services = services;
-                observed.left_services = left;
-            }
-            Answer::Neighbours(neighbours) => observed.neighbours = neighbours,
-            Answer::ReplicaSets(replica_sets) => observed.replica_sets = replica_sets,
-            Answer::ActiveEndpoints(endpoints) => observed.active_endpoints = endpoints,
-            Answer::Pods(replica_set, pods) => _ = observed.pods.insert(replica_set, pods),
-            Answer::Templates(templates) => observed.templates = Some(templates),
-            Answer::AnalysisRun(name, Some(run)) => _ = observed.analysis.runs.insert(name, run),
-            Answer::AnalysisRun(name, None) => _ = observed.analysis.runs.remove(&name),
-        }
-    }
-    observed.fresh.extend(asked.iter().cloned());
-    Ok(Outcome::Read)
+    join_all(reads).await
 }
 
 /// A Rollout that was just read may name analysis templates that the one from the cache did not.

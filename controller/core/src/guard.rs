@@ -15,7 +15,8 @@
 //! | R8 | where an analysis before promotion is asked for, nothing is promoted without a successful run for that hash and revision; where one after it is asked for, the old version stays stable, with its pods, until such a run has succeeded; except by the initial deploy, a full promotion, or back to a formerly stable version that is warm |
 //! | R9 | a Service is let go, or taken over, only where no other Rollout names it |
 //!
-//! Dangerous writes are refused too if what they depend on was not read live.
+//! Dangerous writes are refused too if what they depend on was not read live. Of a Service that is itself written, the
+//! write is the proof: it names the version that was looked at, and the server refuses it if that is not the current one.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -229,11 +230,15 @@ impl<'a> World<'a> {
         ensure(is_ours && (is_active || is_preview), Rule::R6, || {
             format!("{what}: this Rollout does not name it, or another one manages it")
         })?;
+        let is_seen = service.is_some_and(|it| it.resource_version == point.at.resource_version);
+        ensure(is_seen, Rule::Fresh, || {
+            format!("{what}: the write does not name the version that was seen")
+        })?;
         let before = self.selected.insert(name.clone(), point.hash.clone());
         if !is_active || before.as_deref() == Some(&point.hash) {
             return Ok(());
         }
-        self.needs(&[Fresh::Rollout, Fresh::Services, Fresh::ReplicaSets], &what)?;
+        self.needs(&[Fresh::Rollout, Fresh::ReplicaSets], &what)?;
         self.may_serve(&point.hash, before.as_deref(), &what)?;
         self.may_pass(&point.hash, &what)?;
         self.just_left.extend(before);

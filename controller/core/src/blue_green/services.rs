@@ -61,7 +61,8 @@ pub(crate) fn point(pass: &Pass<'_>, steering: &Steering, verdict: &Verdict, dra
     draft.active = write(pass.active, &target, pass.observed.name());
     let moves = live != Some(target.as_str());
     if moves {
-        draft.need([Fresh::Rollout, Fresh::Services, Fresh::ReplicaSets]);
+        // Not the Service itself: the write names the version that this was decided on.
+        draft.need([Fresh::Rollout, Fresh::ReplicaSets]);
     }
     let name = &pass.active.name;
     if recorded.as_deref() != Some(target.as_str()) {

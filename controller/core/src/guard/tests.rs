@@ -386,10 +386,12 @@ fn r6_only_what_is_ours() {
 
 #[test]
 fn dangerous_writes_need_live_reads() {
-    for part in [Fresh::Rollout, Fresh::Services, Fresh::ReplicaSets] {
+    for part in [Fresh::Rollout, Fresh::ReplicaSets] {
         let mut observed = world();
         observed.fresh.remove(&part);
         assert_eq!(verdict(&observed, "h2", vec![point("active", "h2")]), Some(Rule::Fresh), "{part:?}");
+    }
+    for part in [Fresh::Rollout, Fresh::Services, Fresh::ReplicaSets] {
         let mut observed = promoted();
         observed.fresh.remove(&part);
         assert_eq!(verdict(&observed, "h2", vec![scale("h1", 0)]), Some(Rule::Fresh), "{part:?}");
@@ -398,6 +400,18 @@ fn dangerous_writes_need_live_reads() {
         let mut observed = promoted();
         observed.fresh.remove(&part);
         assert_eq!(verdict(&observed, "h2", vec![scale("h1", 0)]), Some(Rule::Fresh), "{part:?}");
+    }
+    let mut cached = world();
+    cached.fresh.remove(&Fresh::Services);
+    assert_eq!(verdict(&cached, "h2", vec![point("active", "h2")]), None, "its own version is the proof");
+    for name in ["active", "preview"] {
+        cached.services.get_mut(name).and_then(Option::as_mut).expect("a Service").resource_version =
+            "2".into();
+        assert_eq!(
+            verdict(&cached, "h2", vec![point(name, "h2")]),
+            Some(Rule::Fresh),
+            "{name}: not what was seen"
+        );
     }
     let mut cached = world();
     cached.fresh = BTreeSet::new();

@@ -2,7 +2,10 @@
 
 use proptest::prelude::*;
 
+use serde_json::json;
+
 use super::properties::{Action, action, carry_out, config, histories, played};
+use super::tests::shop;
 use super::*;
 use crate::observed::analysis::AnalysisSeen;
 
@@ -125,4 +128,28 @@ proptest! {
         let decision = Decision { writes, ..decision };
         prop_assert_eq!(guard(&truth, &decision, new.now), Ok(()), "{:?}", decision.writes);
     }
+}
+
+/// The switch is decided on the Service as the cache shows it. Where that is of old, the write names an old version, and
+/// the server refuses it.
+#[test]
+fn a_switch_that_is_decided_on_an_outdated_service_names_that_version() {
+    let mut old = shop(&json!({}));
+    old.run(10).expect("deployed");
+    old.set_image("example/app:2");
+    old.run(10).expect("paused");
+    old.promote();
+    let mut new = old.clone();
+    let hash = new.current();
+    new.point_by_hand("app-active", Some(&hash));
+    let point = |decision: &Decision| {
+        let writes = decision.writes.iter();
+        writes
+            .filter(|write| matches!(write, Write::PointService(point) if point.at.name == "app-active"))
+            .count()
+    };
+    let lagging = decide(&old, &new, [false, true, false, false]).expect("the guard accepts it");
+    assert_eq!(point(&lagging), 1, "it does not know that somebody else has moved it");
+    assert_eq!(dangerous(&lagging, &new), [], "and cannot hurt");
+    assert_eq!(dangerous(&decide(&old, &old, [false; 4]).expect("accepted"), &old).len(), 1);
 }
