@@ -31,6 +31,8 @@ pub const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration
 pub const OWN_PREFIX: &str = "verdigris.dev/";
 /// Annotation on ReplicaSets: SHA-256 (lower-case hex) of the canonical JSON of the Rollout's raw pod template.
 pub const TEMPLATE_SHA256: &str = "verdigris.dev/template-sha256";
+/// Annotation on ReplicaSets: SHA-256 (lower-case hex) of the names and images of the containers in that raw template.
+pub const IMAGES_SHA256: &str = "verdigris.dev/images-sha256";
 /// Annotation on Rollouts: the approval that a client of ours wrote, JSON (`verdigris_core::approval::Approval`).
 pub const APPROVAL: &str = "verdigris.dev/approval";
 /// Annotation on ReplicaSets: since when it has been out of use after having been promoted. It goes when the ReplicaSet

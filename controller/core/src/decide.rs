@@ -240,6 +240,7 @@ fn new_replica_set(pass: &Pass<'_>, template: &Value) -> NewReplicaSet {
     annotations.insert(keys::REVISION.to_owned(), pass.revision.to_string());
     annotations.insert(keys::DESIRED_REPLICAS.to_owned(), pass.replicas.to_string());
     annotations.insert(keys::TEMPLATE_SHA256.to_owned(), pass.template_sha256.clone());
+    annotations.insert(keys::IMAGES_SHA256.to_owned(), identity::images_sha256(pass.template));
     metadata::bake(pass, &mut template, &mut annotations);
     anti_affinity::inject(pass, &mut template);
     NewReplicaSet {

@@ -5,7 +5,7 @@
 
 use std::fmt::Write as _;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use verdigris_crds::{RolloutStatus, keys};
 
@@ -35,7 +35,22 @@ pub(crate) enum Identity<'a> {
 /// Canonical is: keys sorted, no white space, as `serde_json` writes its (sorted) maps.
 #[must_use]
 pub fn template_sha256(template: &Value) -> String {
-    let digest = Sha256::digest(template.to_string().as_bytes());
+    sha256(template)
+}
+
+/// SHA-256 of the names and images of all containers, lower-case hex: no default of the API ever changes one of them.
+pub(crate) fn images_sha256(template: &Value) -> String {
+    let containers = ["initContainers", "containers"].map(|list| {
+        let containers = template["spec"][list].as_array().into_iter().flatten();
+        containers
+            .map(|container| [container["name"].clone(), container["image"].clone()])
+            .collect::<Vec<_>>()
+    });
+    sha256(&json!(containers))
+}
+
+fn sha256(value: &Value) -> String {
+    let digest = Sha256::digest(value.to_string().as_bytes());
     digest.iter().fold(String::with_capacity(64), |mut text, byte| {
         // Writing to a String cannot fail.
         let _ = write!(text, "{byte:02x}");
@@ -64,7 +79,8 @@ pub fn pod_template_hash(template: &Value, collision_count: i32) -> String {
 }
 
 /// Finds the current ReplicaSet, by what is certain first:
-/// our annotation; then what the status recorded for this very generation; then equality after API defaulting.
+/// our annotation; then what the status recorded for this very generation; then equality after API defaulting, which is
+/// out of the question where the user wrote other images.
 pub(crate) fn find<'a>(observed: &'a Observed, status: &RolloutStatus, template: &Value) -> Identity<'a> {
     let name = observed.name();
     let mut owned: Vec<&ReplicaSetSeen> = observed.owned().filter(|seen| seen.hash(name).is_some()).collect();
@@ -91,6 +107,13 @@ pub(crate) fn find<'a>(observed: &'a Observed, status: &RolloutStatus, template:
         return Identity::Known(known);
     }
 
+    let images = images_sha256(template);
+    let may_equal = |seen: &&&ReplicaSetSeen| {
+        seen.annotations.get(keys::IMAGES_SHA256).is_none_or(|recorded| *recorded == images)
+    };
+    if !owned.iter().any(|seen| may_equal(&seen)) {
+        return Identity::New;
+    }
     let Some(templates) = &observed.templates else { return Identity::Ask(Fresh::Templates) };
     let wanted = match &templates.wanted {
         Ok(wanted) => wanted,
@@ -101,7 +124,7 @@ pub(crate) fn find<'a>(observed: &'a Observed, status: &RolloutStatus, template:
         let bare = |template: &Value| comparable(&without(template, &worn));
         templates.replica_sets.get(&seen.name).is_some_and(|template| bare(template) == bare(wanted))
     };
-    owned.iter().find(equal).map_or(Identity::New, |known| Identity::Known(known))
+    owned.iter().filter(may_equal).find(equal).map_or(Identity::New, |known| Identity::Known(known))
 }
 
 /// Whether `status.currentPodHash` was computed for the template that the Rollout has now: its generation is the
@@ -141,9 +164,21 @@ fn drop_nulls(value: &mut Value) {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
+
+    #[test]
+    fn images_are_of_all_containers_and_of_nothing_else() {
+        let template = |image: &str, port: i32| {
+            images_sha256(&json!({"spec": {"initContainers": [{"name": "a", "image": "a:1"}],
+                "containers": [{"name": "b", "image": image, "ports": [{"containerPort": port}]}]}}))
+        };
+        assert_eq!(template("b:1", 80), template("b:1", 81));
+        assert_ne!(template("b:1", 80), template("b:2", 80));
+        let moved =
+            json!({"spec": {"containers": [{"name": "a", "image": "a:1"}, {"name": "b", "image": "b:1"}]}});
+        assert_ne!(template("b:1", 80), images_sha256(&moved));
+        assert_eq!(images_sha256(&Value::Null), images_sha256(&json!({"spec": 5})));
+    }
 
     #[test]
     fn the_hash_is_ten_letters_of_the_peers_alphabet_and_depends_on_all_it_is_given() {

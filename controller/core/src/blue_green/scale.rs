@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use verdigris_crds::keys;
 
 use crate::decision::NewReplicaSet;
+use crate::identity;
 use crate::observed::{Fresh, ReplicaSetSeen};
 use crate::seen::after;
 
@@ -130,6 +131,7 @@ fn describe(pass: &Pass<'_>, change: &mut Change<'_>) {
     // One extra write, once, after the API server was asked; otherwise the annotation comes along with other writes.
     if change.is_due() || pass.found_by_comparison {
         change.annotate(keys::TEMPLATE_SHA256, pass.template_sha256.clone());
+        change.annotate(keys::IMAGES_SHA256, identity::images_sha256(pass.template));
     }
 }
 

@@ -121,6 +121,7 @@ pub(super) fn action() -> impl Strategy<Value = Action> {
     let service = || prop::sample::select(vec!["app-active", "app-preview"]);
     let annotation = prop::sample::select(vec![
         keys::TEMPLATE_SHA256,
+        keys::IMAGES_SHA256,
         keys::REVISION,
         keys::SCALE_DOWN_DEADLINE,
         keys::DESIRED_REPLICAS,

@@ -38,10 +38,25 @@ fn a_template_once_compared_is_known_by_its_annotation() {
 }
 
 #[test]
+fn another_image_makes_another_version_without_asking_the_server() {
+    let mut cluster = promoted(&json!({}));
+    cluster.set_image("example/app:3");
+    let decision = decided(&cluster, None, &BTreeSet::new());
+    assert!(matches!(decision.writes.first(), Some(Write::CreateReplicaSet(_))), "{decision:?}");
+
+    // One whose images nobody noted, as a controller before us left it, may be the same after defaulting.
+    let name = cluster.set(1).name.clone();
+    cluster.replica_sets.get_mut(&name).expect("it").annotations.remove(keys::IMAGES_SHA256);
+    let asks = crate::decide(&cluster.observe(&BTreeSet::new()), cluster.now);
+    assert_eq!(asks, Outcome::NeedFresh(BTreeSet::from([Fresh::Templates])));
+}
+
+#[test]
 fn a_replica_set_without_our_annotation_is_known_by_the_record_or_by_comparison() {
     let mut cluster = updated(&json!({}));
     for seen in cluster.replica_sets.values_mut() {
         seen.annotations.remove(keys::TEMPLATE_SHA256);
+        seen.annotations.remove(keys::IMAGES_SHA256);
     }
     cluster.wait(1);
     cluster.edit(|rollout| rollout.spec.replicas = Some(3));

@@ -209,11 +209,6 @@ fn a_refusal_to_scale_the_deployment_stops_nothing_else() {
         reason: "Forbidden".into(),
         message: "no".into(),
     });
-    let Outcome::NeedFresh(fresh) = crate::decide(&observed, cluster.now) else {
-        panic!("identity is asked")
-    };
-    let refusal = observed.refusal.take();
-    let observed = Observed { refusal, ..cluster.observe(&fresh) };
     let Outcome::Decided(decision) = crate::decide(&observed, cluster.now) else { panic!("all is there") };
     assert!(matches!(decision.writes.first(), Some(Write::CreateReplicaSet(_))), "{:?}", decision.writes);
     let told = decision.status.conditions.into_iter().flatten().any(|it| it.type_ == keys::WRITE_REFUSED);
