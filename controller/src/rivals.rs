@@ -9,15 +9,12 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use serde_json::Value;
+use serde::{Deserialize, de::IgnoredAny};
 
 use crate::{key::Key, server::FIELD_MANAGER};
 
 /// So many times somebody else must have written a controller's part of the status after us.
 const WRITES_MAX: u32 = 2;
-/// Fields of the status that users and clients never write: those they do write are `abort`, `promoteFull`,
-/// `pauseConditions`, `controllerPause` and the like.
-const FIELDS_OF_CONTROLLERS: [&str; 3] = ["f:conditions", "f:observedGeneration", "f:phase"];
 
 /// Who wrote the controller's part of a status last, by its managedFields.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -42,18 +39,51 @@ struct Seen {
     writes: u32,
 }
 
+/// One entry of `metadata.managedFields`, as far as it is of interest here.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Managed {
+    manager: Option<String>,
+    time: Option<String>,
+    #[serde(rename = "fieldsV1")]
+    fields: Option<ManagedFields>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct ManagedFields {
+    #[serde(rename = "f:status")]
+    status: Option<ManagedStatus>,
+}
+
+/// Fields of the status that users and clients never write: those they do write are `abort`, `promoteFull`,
+/// `pauseConditions`, `controllerPause` and the like.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct ManagedStatus {
+    #[serde(rename = "f:conditions")]
+    conditions: Option<IgnoredAny>,
+    #[serde(rename = "f:observedGeneration")]
+    observed_generation: Option<IgnoredAny>,
+    #[serde(rename = "f:phase")]
+    phase: Option<IgnoredAny>,
+}
+
+impl Managed {
+    fn is_of_a_controller(&self) -> bool {
+        let status = self.fields.as_ref().and_then(|fields| fields.status.as_ref());
+        status.is_some_and(|it| it.conditions.or(it.observed_generation).or(it.phase).is_some())
+    }
+}
+
 impl StatusWriters {
     /// Reads `metadata.managedFields`.
     #[must_use]
-    pub fn of(managed_fields: &Value) -> Self {
+    pub fn of(managed_fields: &[Managed]) -> Self {
         let mut writers = Self::default();
-        for entry in managed_fields.as_array().into_iter().flatten() {
-            let fields = &entry["fieldsV1"]["f:status"];
-            let time = entry["time"].as_str().and_then(|text| text.parse::<Timestamp>().ok());
-            let (Some(manager), Some(time)) = (entry["manager"].as_str(), time) else { continue };
-            if !FIELDS_OF_CONTROLLERS.iter().any(|field| fields.get(field).is_some()) {
-                continue;
-            }
+        for entry in managed_fields.iter().filter(|entry| entry.is_of_a_controller()) {
+            let time = entry.time.as_ref().and_then(|text| text.parse::<Timestamp>().ok());
+            let (Some(manager), Some(time)) = (entry.manager.as_deref(), time) else { continue };
             if manager == FIELD_MANAGER {
                 writers.ours = writers.ours.max(Some(time));
             } else if writers.other.as_ref().is_none_or(|(_, latest)| *latest < time) {
@@ -123,8 +153,9 @@ mod tests {
             entry("verdigris", 7, "f:phase"),
             {"manager": "kubectl", "time": at(8).to_string(), "fieldsV1": {"f:spec": {"f:paused": {}}}},
         ]);
+        let fields: Vec<Managed> = serde_json::from_value(fields).unwrap();
         assert_eq!(StatusWriters::of(&fields), writers(7, 5));
-        assert_eq!(StatusWriters::of(&Value::Null), StatusWriters::default());
+        assert_eq!(StatusWriters::of(&[]), StatusWriters::default());
     }
 
     #[test]

@@ -4,12 +4,15 @@ use std::{borrow::Cow, fmt};
 
 use k8s_openapi::{NamespaceResourceScope, apimachinery::pkg::apis::meta::v1::ObjectMeta};
 use kube::Resource;
-use serde::{Deserialize, Deserializer};
-use serde_json::Value;
+use serde::{
+    Deserialize, Deserializer,
+    de::{MapAccess, Visitor},
+};
+use serde_json::{Map, Value};
 use verdigris_crds::{Rollout, keys};
 
 use super::lean_metadata;
-use crate::rivals::StatusWriters;
+use crate::rivals::{Managed, StatusWriters};
 
 /// A Rollout, any JSON that has metadata, without what no decision looks at.
 #[derive(Clone, Debug)]
@@ -52,6 +55,10 @@ impl RolloutItem {
     /// # Errors
     /// Names the first field that does not fit, what was found there and what was expected.
     pub fn decode(bytes: &[u8]) -> Result<Rollout, Undecodable> {
+        if let Ok(rollout) = serde_json::from_slice(bytes) {
+            return Ok(rollout);
+        }
+        // Once more, and slower, to know where it does not fit.
         let json = &mut serde_json::Deserializer::from_slice(bytes);
         serde_path_to_error::deserialize(json).map_err(|error| Undecodable {
             field: error.path().to_string(),
@@ -62,17 +69,72 @@ impl RolloutItem {
 
 impl<'de> Deserialize<'de> for RolloutItem {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let mut object = Value::deserialize(deserializer)?;
-        let status_writers = StatusWriters::of(&object["metadata"]["managedFields"]);
-        if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
-            metadata.remove("managedFields");
-            if let Some(annotations) = metadata.get_mut("annotations").and_then(Value::as_object_mut) {
-                annotations.remove(keys::LAST_APPLIED);
+        deserializer.deserialize_map(Lean)
+    }
+}
+
+/// Reads an object without ever building its managedFields, which are often longer than all the rest.
+struct Lean;
+
+impl<'de> Visitor<'de> for Lean {
+    type Value = RolloutItem;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<RolloutItem, A::Error> {
+        let (mut object, mut status_writers) = (Map::new(), StatusWriters::default());
+        while let Some(field) = fields.next_key::<String>()? {
+            let value = if field == "metadata" {
+                let Metadata { managed_fields, mut other } = fields.next_value()?;
+                status_writers = StatusWriters::of(&managed_fields.unwrap_or_default());
+                if let Some(annotations) = other.get_mut("annotations").and_then(Value::as_object_mut) {
+                    annotations.remove(keys::LAST_APPLIED);
+                }
+                Value::Object(other)
+            } else {
+                fields.next_value()?
+            };
+            object.insert(field, value);
+        }
+        let object = Value::Object(object);
+        let metadata = lean_metadata(&object["metadata"]).map_err(serde::de::Error::custom)?;
+        Ok(RolloutItem { metadata, object, status_writers })
+    }
+}
+
+#[derive(Default)]
+struct Metadata {
+    managed_fields: Option<Vec<Managed>>,
+    other: Map<String, Value>,
+}
+
+impl<'de> Deserialize<'de> for Metadata {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(LeanMetadata)
+    }
+}
+
+struct LeanMetadata;
+
+impl<'de> Visitor<'de> for LeanMetadata {
+    type Value = Metadata;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("metadata")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Metadata, A::Error> {
+        let mut metadata = Metadata::default();
+        while let Some(field) = fields.next_key::<String>()? {
+            if field == "managedFields" {
+                metadata.managed_fields = fields.next_value()?;
+            } else {
+                metadata.other.insert(field, fields.next_value()?);
             }
         }
-        let metadata = object.get("metadata").cloned().unwrap_or_default();
-        let metadata = lean_metadata(metadata).map_err(serde::de::Error::custom)?;
-        Ok(Self { metadata, object, status_writers })
+        Ok(metadata)
     }
 }
 
