@@ -28,6 +28,7 @@ use crate::{
     key::{Key, Kind, ObjectId},
     observe::Observer,
     options::Options,
+    outbox::{Letter, Outbox},
     pass::{self, Ending, Means, Report, Untold},
     ports::Ports,
     queue::Queue,
@@ -48,6 +49,7 @@ pub struct Controller {
     /// Rollouts that are due but wait for the cache.
     waiting: BTreeSet<Key>,
     memory: BTreeMap<Key, Memory>,
+    outbox: Outbox,
     rivals: Rivals,
     observer: Observer,
     troubles: BTreeMap<Kind, Trouble>,
@@ -63,6 +65,8 @@ struct Memory {
     refusal: Option<Held>,
     refusals: u32,
     untold: Option<Untold>,
+    /// When counts of pods have to be written that wait for company.
+    counts_due: Option<Instant>,
     /// Whether it was said that another controller works on it.
     told_of_rival: bool,
 }
@@ -77,6 +81,7 @@ struct Held {
 enum Finished {
     Pass { rollout: Key, report: Box<Report>, knew_of_refusal: bool },
     Read { object: ObjectId, read: Box<Result<Option<ReadLive>, CallError>> },
+    Told { rollout: Key },
 }
 
 enum ReadLive {
@@ -119,6 +124,7 @@ impl Controller {
             barrier: Barrier::default(),
             waiting: BTreeSet::new(),
             memory: BTreeMap::new(),
+            outbox: Outbox::default(),
             rivals: Rivals::default(),
             observer: Observer::default(),
             troubles: BTreeMap::new(),
@@ -143,6 +149,7 @@ impl Controller {
         loop {
             self.start_passes();
             self.start_reads();
+            self.start_telling();
             let wake = self.next_wake();
             tokio::select! { biased;
                 () = &mut stop => break,
@@ -160,8 +167,18 @@ impl Controller {
 
     async fn drain(mut self) {
         info!(passes = self.passes_underway, "stopping");
-        let ended = async { while self.underway.next().await.is_some() {} };
-        if tokio::time::timeout(self.options.stop_wait, ended).await.is_err() {
+        let stop_wait = self.options.stop_wait;
+        let ended = async {
+            while let Some(finished) = self.underway.next().await {
+                match finished {
+                    Finished::Pass { rollout, report, .. } => self.put(&rollout, report.letters),
+                    Finished::Told { rollout } => self.outbox.told(&rollout),
+                    Finished::Read { .. } => {}
+                }
+                self.start_telling();
+            }
+        };
+        if tokio::time::timeout(stop_wait, ended).await.is_err() {
             warn!("passes under way did not end in time; they are given up");
         }
     }
@@ -207,7 +224,7 @@ impl Controller {
         let Some(cached) = self.cache.rollout(&rollout) else {
             let Some(observed) = gather_gone(&self.cache, &rollout) else { return self.forget(&rollout) };
             let (means, key) = (self.means.clone(), rollout.clone());
-            let pass = async move { pass::run(&means, &key, observed, None).await };
+            let pass = async move { pass::run(&means, &key, observed, None, false).await };
             return self.begin(rollout, pass.boxed(), false);
         };
         if let Some(rival) = self.rivals.of(&rollout) {
@@ -224,13 +241,14 @@ impl Controller {
         }
         let refusal = memory.refusal.as_ref().map(|held| held.refusal.clone());
         let (knew_of_refusal, untold) = (refusal.is_some(), memory.untold.take());
+        let counts_wait = memory.counts_due.is_none_or(|due| now < due);
         let means = self.means.clone();
         means.counters.passes.add_one();
         let key = rollout.clone();
         let pass = match RolloutItem::decode(&cached.bytes) {
             Ok(decoded) => {
                 let observed = gather(&self.cache, decoded, refusal);
-                async move { pass::run(&means, &key, observed, untold).await }.boxed()
+                async move { pass::run(&means, &key, observed, untold, counts_wait).await }.boxed()
             }
             Err(fault) => {
                 means.counters.undecodable.add_one();
@@ -249,7 +267,7 @@ impl Controller {
             return;
         }
         let (means, key) = (self.means.clone(), rollout.clone());
-        let pass = async move { pass::tell_of_rival(&means, &key, &uid, &rival).await };
+        let pass = async move { pass::tell_of_rival(&means, &key, &uid, &rival) };
         self.begin(rollout, pass.boxed(), false);
     }
 
@@ -282,6 +300,25 @@ impl Controller {
         }
     }
 
+    /// Tells what the passes left to be told.
+    fn start_telling(&mut self) {
+        while let Some((rollout, letter)) = self.outbox.take() {
+            let means = self.means.clone();
+            let told = async move {
+                pass::tell(&means, &rollout, &letter).await;
+                Finished::Told { rollout }
+            };
+            self.underway.push(told.boxed());
+        }
+    }
+
+    fn put(&mut self, rollout: &Key, letters: Vec<Letter>) {
+        let given_up = self.outbox.put(rollout, letters);
+        if given_up > 0 {
+            warn!(%rollout, given_up, "the API server takes no events: the oldest are given up");
+        }
+    }
+
     fn next_wake(&self) -> Instant {
         let due = self.queue.next_due().filter(|_| self.may_start());
         let next = due.into_iter().chain(self.barrier.next_deadline()).min();
@@ -297,11 +334,13 @@ impl Controller {
 
     fn finish(&mut self, finished: Finished) {
         match finished {
-            Finished::Pass { rollout, report, knew_of_refusal } => {
+            Finished::Pass { rollout, mut report, knew_of_refusal } => {
                 self.passes_underway -= 1;
+                self.put(&rollout, std::mem::take(&mut report.letters));
                 self.pass_ended(&rollout, *report, knew_of_refusal);
             }
             Finished::Read { object, read } => self.read_ended(&object, *read),
+            Finished::Told { rollout } => self.outbox.told(&rollout),
         }
     }
 

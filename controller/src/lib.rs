@@ -12,7 +12,8 @@
 //!   Both are plain structs that are told the time.
 //! * [`cache`] keeps what [`watches`] show, [`gather`] makes of it what a decision may look at, [`live`] adds what must
 //!   not come from a cache.
-//! * [`pass`] is one round; [`commit`] the only module that writes (but for [`events`], after the status is safe).
+//! * [`pass`] is one round; [`commit`] the only module that writes (but for [`events`], after the status is safe: those wait
+//!   in the [`outbox`], and no pass waits for them).
 //! * [`observe`] tells, instead, what would be written, where `--observe` asks for that.
 //! * [`rivals`] notices other controllers on the same Rollouts.
 //! * [`server`] gives every failed call a verdict. There is no other retry: see [`connect`] for what is off in the client.
@@ -30,6 +31,7 @@ pub mod key;
 pub mod live;
 pub mod observe;
 pub mod options;
+pub mod outbox;
 pub mod pass;
 pub mod patch;
 pub mod ports;

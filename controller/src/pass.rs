@@ -22,6 +22,7 @@ use crate::{
     key::{Key, Kind, ObjectId},
     live,
     observe::Sight,
+    outbox::Letter,
     ports::Clock,
     rules::Rules,
     server::{CallError, Server, Verdict},
@@ -68,6 +69,10 @@ pub struct Report {
     pub workload: Option<Box<WorkloadSeen>>,
     /// Events whose status was sent, but whose answer was lost.
     pub untold: Option<Untold>,
+    /// What is to be told now.
+    pub letters: Vec<Letter>,
+    /// Whether there are counts of pods to write, and nothing else, which was left for a moment.
+    pub counts_wait: bool,
 }
 
 /// Events that wait for certainty that their status was written.
@@ -93,15 +98,24 @@ pub enum Ending {
     Later(Duration),
 }
 
-/// Runs one pass on what the caches showed.
-pub async fn run(means: &Means, rollout: &Key, mut observed: Observed, untold: Option<Untold>) -> Report {
+/// Runs one pass on what the caches showed. `counts_wait`: what only counts pods need not be written yet.
+pub async fn run(
+    means: &Means,
+    rollout: &Key,
+    mut observed: Observed,
+    untold: Option<Untold>,
+    counts_wait: bool,
+) -> Report {
     let gone = observed.gone;
     let decided = decide(means, rollout, &mut observed).await;
     let workload = read_workload(&observed);
     // Only now: live reads may have shown a later status than the cache.
-    let untold = tell_untold(means, rollout, &observed, untold).await;
+    let (told_late, untold) = certain(means, &observed, untold);
     let mut report = match decided {
         Ok(Some(decision)) if means.observe => look_on(means, observed, decision),
+        Ok(Some(Decision { is_counting: true, look_again, .. })) if counts_wait => {
+            Report { look_again, counts_wait, ..Report::default() }
+        }
         Ok(Some(decision)) => carry_out(means, rollout, &observed, decision).await,
         // It is there after all: another controller's, or the watch is about to show it.
         Ok(None) if observed.gone => Report::default(),
@@ -115,6 +129,7 @@ pub async fn run(means: &Means, rollout: &Key, mut observed: Observed, untold: O
     };
     // Another status was written in that one's place, so that one never was: there is nothing to tell.
     report.workload = workload;
+    report.letters.splice(..0, told_late);
     report.untold = report.untold.or(untold.filter(|_| !report.wrote));
     Report { gone, ..report }
 }
@@ -137,8 +152,9 @@ pub async fn run_undecodable(means: &Means, rollout: &Key, object: &[u8], fault:
     match patch_status(&means.server, rollout, uid, version, &verdict.status).await {
         Ok(written) => {
             means.counters.writes.status.add_one();
-            tell(means, rollout, uid, &[verdict.event]).await;
-            Report { wrote: true, waits: vec![(own, Until::Version(written.version()))], ..Report::default() }
+            let letters = letters(means, uid, vec![verdict.event]);
+            let waits = vec![(own, Until::Version(written.version()))];
+            Report { wrote: true, waits, letters, ..Report::default() }
         }
         Err(error) => {
             let outdated = error.verdict() == Verdict::Outdated;
@@ -152,7 +168,7 @@ pub async fn run_undecodable(means: &Means, rollout: &Key, object: &[u8], fault:
 }
 
 /// Says that another controller works on the Rollout, and that it is left to that one.
-pub async fn tell_of_rival(means: &Means, rollout: &Key, uid: &str, rival: &str) -> Report {
+pub fn tell_of_rival(means: &Means, rollout: &Key, uid: &str, rival: &str) -> Report {
     let message = format!(
         "Another controller writes the status of this Rollout (field manager '{rival}'), so Verdigris does nothing for \
          it any more. Stop one of the two; then restart Verdigris if it is the one that stays"
@@ -160,8 +176,7 @@ pub async fn tell_of_rival(means: &Means, rollout: &Key, uid: &str, rival: &str)
     error!(%rollout, rival, "another controller works on it: it is left alone until this program is started again");
     means.counters.rivals.add_one();
     let event = Event { warning: true, reason: "SecondController".to_owned(), message };
-    tell(means, rollout, uid, &[event]).await;
-    Report::default()
+    Report { letters: letters(means, uid, vec![event]), ..Report::default() }
 }
 
 enum Stop {
@@ -216,11 +231,17 @@ async fn carry_out(means: &Means, rollout: &Key, observed: &Observed, mut decisi
     let commit = Commit::new(&means.server, &means.counters, rollout, observed);
     let Committed { wrote, waits, failure } = commit.carry_out(&decision).await;
     let Some(error) = failure else {
-        if refused.is_none() || wrote {
-            tell(means, rollout, observed.uid(), &decision.events).await;
-        }
+        let events = if refused.is_none() || wrote { decision.events } else { Vec::new() };
+        let letters = letters(means, observed.uid(), events);
         let ending = if refused.is_some() { Ending::Later(Duration::ZERO) } else { Ending::Done };
-        return Report { wrote, waits, ending, look_again: decision.look_again, ..Report::default() };
+        return Report {
+            wrote,
+            waits,
+            ending,
+            letters,
+            look_again: decision.look_again,
+            ..Report::default()
+        };
     };
     let mut report = failed(means, rollout, &error, !waits.is_empty());
     if matches!(report.ending, Ending::Later(_)) && !decision.events.is_empty() {
@@ -278,27 +299,26 @@ fn confession(observed: &Observed, refused: &Refused, now: Timestamp) -> Decisio
     Decision { status, events: vec![event], ..Decision::default() }
 }
 
-/// Events whose status turns out to be written are told now; `Some` if that is still not certain.
-async fn tell_untold(
-    means: &Means,
-    rollout: &Key,
-    observed: &Observed,
-    untold: Option<Untold>,
-) -> Option<Untold> {
-    let untold = untold?;
-    if observed.rollout.status.as_ref() != Some(&untold.status) {
-        return Some(untold);
+/// Events whose status turns out to be written are told now; the others wait until that is certain.
+fn certain(means: &Means, observed: &Observed, untold: Option<Untold>) -> (Vec<Letter>, Option<Untold>) {
+    match untold {
+        Some(untold) if observed.rollout.status.as_ref() == Some(&untold.status) => {
+            (letters(means, observed.uid(), untold.events), None)
+        }
+        untold => (Vec::new(), untold),
     }
-    tell(means, rollout, observed.uid(), &untold.events).await;
-    None
 }
 
-/// Telling never fails a pass: an event that cannot be written is logged instead.
-async fn tell(means: &Means, rollout: &Key, uid: &str, told: &[Event]) {
-    for event in told {
-        match events::tell(&means.server, rollout, uid, event, means.clock.now()).await {
-            Ok(()) => means.counters.writes.event.add_one(),
-            Err(error) => warn!(%rollout, event.reason, event.message, why = %error, "event not written"),
-        }
+fn letters(means: &Means, uid: &str, events: Vec<Event>) -> Vec<Letter> {
+    let at = means.clock.now();
+    events.into_iter().map(|event| Letter { uid: uid.to_owned(), event, at }).collect()
+}
+
+/// Tells one event. One that cannot be written is logged instead.
+pub async fn tell(means: &Means, rollout: &Key, letter: &Letter) {
+    let Letter { uid, event, at } = letter;
+    match events::tell(&means.server, rollout, uid, event, *at).await {
+        Ok(()) => means.counters.writes.event.add_one(),
+        Err(error) => warn!(%rollout, event.reason, event.message, why = %error, "event not written"),
     }
 }

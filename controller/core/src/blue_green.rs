@@ -65,7 +65,10 @@ pub(crate) fn decide(pass: &Pass<'_>) -> Result<Decision, BTreeSet<Fresh>> {
     }
     let (status, events, due) = status::next(pass, &steering, &services, &promoted, &traffic, &draft);
     let look_again = [draft.due, due].into_iter().flatten().min();
-    Ok(Decision { writes: draft.into_writes(), status, events, look_again })
+    let writes = draft.into_writes();
+    let is_counting =
+        writes.is_empty() && events.is_empty() && status::counting::is_all_that_differs(pass.seen, &status);
+    Ok(Decision { writes, status, events, look_again, is_counting })
 }
 
 /// What [`crate::decide()`] returns for a set of needs: all that is fresh already stays asked for, so that the answer to

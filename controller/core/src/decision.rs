@@ -31,6 +31,9 @@ pub struct Decision {
     pub events: Vec<Event>,
     /// The earliest moment at which the answer could differ with nothing else changed.
     pub look_again: Option<Timestamp>,
+    /// Whether all there is to write is how many pods there are by now. That may wait a moment for company: pods seldom
+    /// come alone.
+    pub is_counting: bool,
 }
 
 /// One API call (evictions: one a pod, until enough have gone). Each names the object version it was decided on, so that a stale decision is refused.

@@ -2,6 +2,7 @@
 
 mod awaited;
 pub(crate) mod conditions;
+pub(crate) mod counting;
 pub(crate) mod counts;
 pub(crate) mod deadline;
 pub(crate) mod duration;

@@ -24,6 +24,10 @@ const REFUSAL_HOLD_MIN: Duration = Duration::from_secs(1);
 /// Longest such wait: permissions and quotas are mended by people.
 const REFUSAL_HOLD_MAX: Duration = Duration::from_secs(60);
 
+/// How long counts of pods wait for company before they are written: pods seldom come alone, and what else there is to
+/// say takes the counts along.
+const COUNTS_WAIT: Duration = Duration::from_secs(1);
+
 impl Controller {
     pub(super) fn pass_ended(&mut self, rollout: &Key, report: Report, knew_of_refusal: bool) {
         let now = Instant::now();
@@ -60,7 +64,9 @@ impl Controller {
         let memory = self.memory.entry(rollout.clone()).or_default();
         memory.untold = report.untold;
         let resync = now + self.options.resync;
-        let quiet = if report.wrote { Ended::Changed } else { Ended::Unchanged };
+        memory.counts_due = report.counts_wait.then(|| *memory.counts_due.get_or_insert(now + COUNTS_WAIT));
+        let counts_due = memory.counts_due;
+        let quiet = if report.wrote || report.counts_wait { Ended::Changed } else { Ended::Unchanged };
         let (how, look_again) = match report.ending {
             Ending::Done => {
                 if report.wrote && !knew_of_refusal {
@@ -68,7 +74,8 @@ impl Controller {
                 }
                 let look_again = report.look_again.map(|at| instant_of(at, self.ports.clock.now(), now));
                 let ask_again = memory.refusal.as_ref().map(|held| held.until);
-                (quiet, look_again.into_iter().chain(ask_again).chain(watch_again).fold(resync, Instant::min))
+                let all = look_again.into_iter().chain(ask_again).chain(watch_again).chain(counts_due);
+                (quiet, all.fold(resync, Instant::min))
             }
             Ending::Outdated => (quiet, now),
             Ending::Refused(refusal) => {
