@@ -18,7 +18,6 @@ const UPDATE: &[&str] = &[
     "patch services app-preview",
     "patch rollouts/status app",
     "patch rollouts/status app",
-    "patch rollouts/status app",
     "patch services app-active",
     "patch rollouts/status app",
     "patch replicasets app-v1",
