@@ -158,7 +158,9 @@ impl MomentLine {
     fn new(moment: &Moment) -> Self {
         let is = |words: &str| moment.what.contains(words);
         let class = match () {
-            () if is("paused") => "paused",
+            () if is("paused") || is(": Inconclusive") => "paused",
+            () if is(": Failed") || is(": Error") => "degraded",
+            () if is(": Successful") => "healthy",
             () if is("aborted") || is("Aborted") => "degraded",
             () if is("ended") => "healthy",
             () if is("began") => "progressing",

@@ -113,7 +113,12 @@ impl MeasurementCounts {
     #[must_use]
     pub fn words(&self) -> String {
         let counts = self.all().into_iter().filter(|(count, ..)| *count > 0);
-        let words: Vec<String> = counts.map(|(count, _, word)| format!("{count} {word}")).collect();
+        let words: Vec<String> = counts
+            .map(|(count, icon, word)| {
+                let many = if icon == Icon::Warning && count > 1 { "s" } else { "" };
+                format!("{count} {word}{many}")
+            })
+            .collect();
         if words.is_empty() { "nothing measured yet".to_owned() } else { words.join(", ") }
     }
 
@@ -124,7 +129,7 @@ impl MeasurementCounts {
             (self.successful, Icon::Ok, "successful"),
             (self.failed, Icon::Bad, "failed"),
             (self.inconclusive, Icon::Unknown, "inconclusive"),
-            (self.error, Icon::Warning, "impossible"),
+            (self.error, Icon::Warning, "error"),
         ]
     }
 

@@ -205,8 +205,7 @@ fn an_analysis_stands_under_its_revision_and_is_what_the_update_waits_for() {
         failed.waiting_for,
         [
             "revision 2 was aborted: retry it, roll back, or apply another template",
-            "its post-promotion analysis app-54bc99754-2-post came to Failed: Metric \"job\" assessed Failed due to \
-             failed (1) > failureLimit (0)"
+            "its post-promotion analysis app-54bc99754-2-post came to Failed"
         ]
     );
     let moments: Vec<_> = failed.timeline.iter().map(|moment| moment.what.as_str()).collect();

@@ -128,7 +128,10 @@ fn failed_analyses(status: &RolloutStatus) -> Vec<String> {
     let failed = runs.filter(|(_, run)| matches!(run.status.as_str(), "Failed" | "Error"));
     failed
         .map(|(moment, run)| {
-            let why = run.message.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
+            // The message of an abort for it ends with its own.
+            let said = status.message.as_deref().unwrap_or_default();
+            let why = run.message.as_ref().filter(|why| !said.contains(why.as_str()));
+            let why = why.map(|why| format!(": {why}")).unwrap_or_default();
             format!("its {moment} analysis {} came to {}{why}", run.name, run.status)
         })
         .collect()

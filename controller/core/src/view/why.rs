@@ -77,7 +77,7 @@ impl Why {
     /// Answers for one Rollout.
     #[must_use]
     pub fn of(view: &RolloutView) -> Self {
-        let phase = match view.message.as_str() {
+        let phase = match said_once(view) {
             "" => view.phase.to_string(),
             message => format!("{}: {message}", view.phase),
         };
@@ -124,6 +124,17 @@ impl Why {
     }
 }
 
+/// The message, without what is said as the reason that blocks it.
+fn said_once(view: &RolloutView) -> &str {
+    let reason = view.waiting_for.iter().find_map(|reason| view.message.strip_suffix(reason.as_str()));
+    reason.unwrap_or(&view.message).trim_end_matches([':', ' '])
+}
+
+/// Whether the controller cannot act on the spec.
+fn is_invalid(view: &RolloutView) -> bool {
+    view.conditions.iter().any(|condition| condition.type_ == "InvalidSpec" && condition.status == "True")
+}
+
 fn traffic(service: &ServiceView) -> String {
     let ServiceView { name, role, .. } = service;
     let to = match (service.found, service.revision, &service.hash) {
@@ -149,21 +160,27 @@ fn next(view: &RolloutView) -> Vec<Next> {
     let of_role = |role| view.services.iter().find(|service| service.role == role);
     let is_active = of_role(Role::Active).and_then(|active| active.hash.as_ref())
         == view.current.as_ref().map(|current| &current.hash);
-    if view.actions.retry.possible {
-        next.push(Next {
-            when: None,
-            what: format!("nothing: {revision} stays aborted until somebody acts"),
-        });
-    } else if view.phase == Phase::Paused && next.iter().all(|next| next.what != PROMOTED) {
-        next.push(Next { when: None, what: format!("nothing by itself: {revision} needs somebody's yes") });
-    } else if let Some(run) = view.analysis_runs().find(|run| run.awaited) {
-        next.push(Next { when: None, what: after_analysis(run, &revision) });
-    } else if !is_active && view.current.is_some() && !view.services.is_empty() {
-        next.push(Next {
-            when: None,
-            what: format!("traffic is switched to {revision} once nothing blocks it"),
-        });
-    }
+    let is_stopped = !view.actions.pause.possible;
+    let promotes_itself = next.iter().any(|next| next.what == PROMOTED);
+    let what = match () {
+        () if !view.observed => "the controller acts on the newest spec as soon as it has seen it".to_owned(),
+        () if is_invalid(view) => "nothing, until its spec is right".to_owned(),
+        () if view.actions.retry.possible => {
+            format!("nothing: {revision} stays aborted until somebody acts")
+        }
+        () if is_stopped => "nothing, until spec.paused is false".to_owned(),
+        () if promotes_itself => return next,
+        () if view.phase == Phase::Paused => format!("nothing by itself: {revision} needs somebody's yes"),
+        () => match view.analysis_runs().find(|run| run.awaited) {
+            Some(run) => after_analysis(run, &revision),
+            None if !is_active && view.current.is_some() && !view.services.is_empty() => {
+                format!("traffic is switched to {revision} once nothing blocks it")
+            }
+            None if view.phase != Phase::Healthy => "it is Healthy once nothing blocks it".to_owned(),
+            None => return next,
+        },
+    };
+    next.push(Next { when: None, what });
     next
 }
 
@@ -189,7 +206,11 @@ fn choices(view: &RolloutView) -> Vec<Choice> {
     let full_comes_last = actions.retry.possible;
     let mut choices = Vec::new();
     if actions.promote.possible {
-        choices.push(choice("promote", format!("let {revision} go on; asked early, it is remembered")));
+        let effect = match view.actions.pause.possible {
+            true => format!("let {revision} go on; asked early, it is remembered"),
+            false => "set spec.paused to false".to_owned(),
+        };
+        choices.push(choice("promote", effect));
     }
     if actions.promote_full.possible && !full_comes_last {
         choices.push(full());
@@ -213,13 +234,9 @@ fn choices(view: &RolloutView) -> Vec<Choice> {
 }
 
 fn no_choice(view: &RolloutView) -> &'static str {
-    let is_invalid = view
-        .conditions
-        .iter()
-        .any(|condition| condition.type_ == "InvalidSpec" && condition.status == "True");
     match () {
         () if !view.observed => "nothing, until the controller has seen it",
-        () if is_invalid => "apply a spec without this mistake: it is acted on at once",
+        () if is_invalid(view) => "apply a spec without this mistake: it is acted on at once",
         () => "apply another template to begin an update",
     }
 }

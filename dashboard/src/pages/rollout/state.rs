@@ -10,6 +10,9 @@ use crate::{
     write::Verb,
 };
 
+/// The longest message beside the phase.
+const MESSAGE_CHARS_MAX: usize = 48;
+
 /// The head of the page.
 #[derive(Template)]
 #[template(path = "state.html")]
@@ -48,8 +51,11 @@ impl StateFragment {
             class: phase_class(&view.phase),
             symbol: view.icon.symbol(),
             sign: sign(view.icon),
-            // What the first sentence says already is not said twice.
-            message: if view.message.ends_with(&first) { String::new() } else { view.message.clone() },
+            // What the first sentence says already is not said twice; a long one has its place below.
+            message: Some(&view.message)
+                .filter(|message| !message.ends_with(&first) && message.chars().count() <= MESSAGE_CHARS_MAX)
+                .cloned()
+                .unwrap_or_default(),
             sentence: sentence(&first),
             strategy: view.strategy.as_str(),
             canary: view.canary.as_ref().map(|canary| {

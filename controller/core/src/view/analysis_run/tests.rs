@@ -67,7 +67,7 @@ fn measurements_of_all_metrics_add_up() {
         ("Running", Icon::Progressing, "pre-promotion")
     );
     assert_eq!(view.counts.info(), "✔ 3,✖ 1,⚠ 4");
-    assert_eq!(view.counts.words(), "3 successful, 1 failed, 4 impossible");
+    assert_eq!(view.counts.words(), "3 successful, 1 failed, 4 errors");
     let metrics: Vec<_> =
         view.metrics.iter().map(|it| (it.name.as_str(), it.phase.as_str(), it.wanted)).collect();
     assert_eq!(

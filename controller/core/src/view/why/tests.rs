@@ -63,7 +63,7 @@ fn a_timed_gate_says_when_it_opens() {
         next.iter().any(|(when, what)| when.is_some() && *what == "the new version is promoted"),
         "{next:?}"
     );
-    assert!(next.iter().all(|(_, what)| !what.starts_with("nothing by itself")), "{next:?}");
+    assert_eq!(next.len(), 1, "{next:?}");
 }
 
 #[test]
@@ -101,9 +101,19 @@ fn each_question_has_an_answer() {
     assert_eq!(answers[1].lines, text("nothing"));
     assert_eq!(answers[2].lines, text("nothing: it is where its spec wants it"));
     assert_eq!(answers[3].lines, text("apply another template to begin an update"));
+    let stopped = {
+        let mut recording: Value = serde_json::from_str(recording!("manual/01-healthy-r1.json")).unwrap();
+        recording["rollout"]["spec"]["paused"] = true.into();
+        why(&recording.to_string(), "2026-11-21T07:04:47Z")
+    };
+    assert_eq!(next(&stopped), [(None, "nothing, until spec.paused is false")]);
+    assert_eq!(commands(&stopped), ["promote app"]);
+    assert_eq!(stopped.you_can[0].effect, "set spec.paused to false");
     let invalid = why(recording!("invalid/01-no-active-service.json"), "2026-11-21T07:10:00Z");
     let [.., you_can] = invalid.answers("kubectl rollouts", "");
     assert_eq!(you_can.lines, text("apply a spec without this mistake: it is acted on at once"));
+    assert_eq!(next(&invalid), [(None, "nothing, until its spec is right")]);
+    assert_eq!(invalid.phase, "Degraded: InvalidSpec", "the mistake itself is what blocks it");
     let paused = why(recording!("manual/02-paused-r2.json"), "2026-11-21T07:04:47Z");
     let [.., you_can] = paused.answers("kubectl rollouts", "-n shop");
     let first = Line::Command {
