@@ -96,7 +96,7 @@ async fn the_page_answers_why_as_the_terminal_does() {
         "<dt>Blocked by</dt><dd>Revision 2 waits for someone to promote it</dd>",
         "<dt>Next</dt><dd>Nothing by itself: revision 2 needs somebody&#39;s yes</dd>",
         "<code>kubectl rollouts promote app -n shop</code>",
-        "aria-label=\"Copy kubectl rollouts promote app -n shop\"",
+        "id=\"copy-1\" aria-label=\"Copy kubectl rollouts promote app -n shop\"",
         "<span class=\"effect\">send traffic back to the stable version</span>",
     ] {
         assert!(page.contains(wanted), "{wanted} is not in {page}");
