@@ -86,7 +86,7 @@ impl<'a> Commit<'a> {
     }
 
     async fn write(&mut self, write: &Write, why: &str) -> Result<(), CallError> {
-        let (what, counters) = (describe(write), &self.counters.writes);
+        let (what, counters) = (write.describe(), &self.counters.writes);
         let count: &Count = match write {
             Write::CreateReplicaSet(new) => {
                 self.create_replica_set(new).await?;
@@ -358,45 +358,6 @@ fn service_patch(point: &PointService) -> Value {
         body["metadata"]["annotations"] = json!({keys::MANAGED_BY: rollout});
     }
     body
-}
-
-/// A write in words, for the log.
-#[must_use]
-pub fn describe(write: &Write) -> String {
-    match write {
-        Write::CreateReplicaSet(new) => {
-            format!("create ReplicaSet {} with {} replicas", new.name, new.replicas)
-        }
-        Write::UpdateReplicaSet(change) => {
-            let replicas = change.replicas.map(|replicas| format!("to {replicas} replicas"));
-            let seconds = change.min_ready_seconds.map(|seconds| format!("minReadySeconds {seconds}"));
-            let annotations = change.annotations.keys().cloned();
-            let template =
-                (!change.template.is_empty()).then(|| "labels or affinity of pods to come".to_owned());
-            let parts: Vec<_> =
-                replicas.into_iter().chain(seconds).chain(annotations).chain(template).collect();
-            format!("update ReplicaSet {}: {}", change.at.name, parts.join(", "))
-        }
-        Write::DeleteReplicaSet(at) => format!("delete ReplicaSet {}", at.name),
-        Write::AdoptReplicaSet(at) => format!("adopt ReplicaSet {}", at.name),
-        Write::ReleaseReplicaSet(at) => format!("release ReplicaSet {}", at.name),
-        Write::PointService(point) => format!("point Service {} at {}", point.at.name, point.hash),
-        Write::ReleaseService(at) => format!("let Service {} go", at.name),
-        Write::AnnotateRollout(annotations) => {
-            let names: Vec<_> = annotations.keys().map(String::as_str).collect();
-            format!("annotate Rollout: {}", names.join(", "))
-        }
-        Write::ScaleWorkload(scale) => format!("scale Deployment {} to {}", scale.at.name, scale.replicas),
-        Write::CreateAnalysisRun(new) => format!("create AnalysisRun {}", new.name),
-        Write::TerminateAnalysisRun(at) => format!("end AnalysisRun {}", at.name),
-        Write::DeleteAnalysisRun(at) => format!("delete AnalysisRun {}", at.name),
-        Write::DefaultReplicas => "set spec.replicas of Rollout to its default 1".to_owned(),
-        Write::LabelPod(change) => format!("label pod {}", change.at.name),
-        Write::EvictPods(evictions) => {
-            let names: Vec<_> = evictions.pods.iter().map(|pod| pod.name.as_str()).collect();
-            format!("evict {} of the pods {}", evictions.most, names.join(", "))
-        }
-    }
 }
 
 /// The revision that the Rollout says it is at.

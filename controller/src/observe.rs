@@ -21,7 +21,7 @@ use verdigris_core::{
 };
 use verdigris_crds::{RolloutStatus, keys};
 
-use crate::{commit::describe, counters::Counters, gather::active_service, key::Key, rules::Rules};
+use crate::{counters::Counters, gather::active_service, key::Key, rules::Rules};
 
 /// So long a plan may wait for somebody else to carry it out before it counts as a difference. The other controller acts
 /// within seconds; its old stack's delay is 30 s by default, and ours begins when the endpoints show the switch.
@@ -132,7 +132,7 @@ fn wanted(sight: &Sight) -> BTreeSet<String> {
         return BTreeSet::from([format!("nothing: the safety kernel refuses the plan, because {refused}")]);
     }
     let writes = sight.decision.writes.iter().filter(|write| !is_own_mark(write));
-    let mut lines: BTreeSet<String> = writes.map(describe).collect();
+    let mut lines: BTreeSet<String> = writes.map(Write::describe).collect();
     let seen = sight.observed.rollout.status.clone().unwrap_or_default();
     let status = &sight.decision.status;
     if lines.is_empty() && (&status.phase, &status.stable_rs) != (&seen.phase, &seen.stable_rs) {

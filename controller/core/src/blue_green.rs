@@ -63,6 +63,7 @@ pub(crate) fn decide(pass: &Pass<'_>) -> Result<Decision, BTreeSet<Fresh>> {
     if missing {
         return Err(draft.needs);
     }
+    draft.leave_out_refused(pass);
     let (status, events, due) = status::next(pass, &steering, &services, &promoted, &traffic, &draft);
     let look_again = [draft.due, due].into_iter().flatten().min();
     let writes = draft.into_writes();

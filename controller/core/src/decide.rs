@@ -30,7 +30,7 @@ use crate::observed::{Fresh, Observed, Refusal, ReplicaSetSeen};
 use crate::seen::{after, whole_seconds};
 use crate::selector;
 use crate::status::conditions::Conditions;
-use crate::status::not_honoured;
+use crate::status::{not_honoured, refused as refused_writes};
 use crate::validate::{Valid, refused_template, validate, without_name};
 use crate::workload::{self, Unresolved};
 
@@ -46,29 +46,23 @@ pub fn decide(observed: &Observed, now: Timestamp) -> Outcome {
     }
 }
 
-/// What the API server refused a moment ago it would refuse again, and with it all that comes after: it is told
-/// instead, and tried when the shell holds that it is time. A refused ReplicaSet or AnalysisRun is dealt with where it is
-/// created.
+/// What the API server refused a moment ago it would refuse again. Most of it was left out of the decision already; where
+/// all the rest depends on it, that waits too: it is told instead, and tried when the shell holds that it is time.
 fn told_of_refusal(observed: &Observed, decision: Decision, now: Timestamp) -> Decision {
-    let create = format!("create ReplicaSet {}-", observed.name());
-    let is_dealt_with = |refusal: &&Refusal| {
-        refusal.what.starts_with(&create)
-            || refusal.what.starts_with("create AnalysisRun ")
-            || blue_green::workload::is_of_workload(refusal)
+    let is_wanted = |refusal: &&Refusal| {
+        let of_status = refusal.what.starts_with("patch the status of ");
+        !decision.writes.is_empty() && of_status
+            || decision.writes.iter().any(|write| write.is_refused(refusal))
     };
-    let refusal = observed.refusal.as_ref().filter(|refusal| !is_dealt_with(refusal));
-    let Some(refusal) = refusal.filter(|_| !decision.writes.is_empty()) else { return decision };
+    let Some(refusal) = observed.refusal.as_ref().filter(is_wanted) else { return decision };
     let mut status = observed.rollout.status.clone().unwrap_or_default();
     let mut conditions = Conditions::of(&status);
-    let Refusal { what, code, reason, message } = refusal;
-    let message = format!("The API server refused to {what} ({code} {reason}): {message}");
     let stamp = whole_seconds(now);
-    let is_news = conditions.put(keys::WRITE_REFUSED, "True", "WriteRefused", &message, stamp);
+    let event = refused_writes::put(refusal, &mut conditions, stamp);
     status.conditions = conditions.into_list();
-    let event = Event { warning: true, reason: "WriteRefused".to_owned(), message };
     Decision {
         status,
-        events: is_news.then_some(event).into_iter().collect(),
+        events: event.into_iter().collect(),
         look_again: Some(after(stamp, RETRY_SECONDS)),
         ..Decision::default()
     }

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use verdigris_crds::RolloutStatus;
 
-use crate::observed::Fresh;
+use crate::observed::{Fresh, Refusal};
 
 /// The answer of one pass.
 #[derive(Clone, Debug, PartialEq)]
@@ -69,6 +69,58 @@ pub enum Write {
     EvictPods(Evictions),
     /// Changes labels and annotations of a pod.
     LabelPod(PodChange),
+}
+
+impl Write {
+    /// Whether this is what the API server has refused. (ReplicaSets and AnalysisRuns that are not to be are dealt with
+    /// where they are made.)
+    #[must_use]
+    pub fn is_refused(&self, refusal: &Refusal) -> bool {
+        match self {
+            Self::CreateReplicaSet(_) | Self::CreateAnalysisRun(_) => false,
+            Self::EvictPods(_) => refusal.what.starts_with("evict pod "),
+            write => refusal.what == write.describe(),
+        }
+    }
+
+    /// In words: for the log, and to know a write again that the API server has refused.
+    #[must_use]
+    pub fn describe(&self) -> String {
+        match self {
+            Self::CreateReplicaSet(new) => {
+                format!("create ReplicaSet {} with {} replicas", new.name, new.replicas)
+            }
+            Self::UpdateReplicaSet(change) => {
+                let replicas = change.replicas.map(|replicas| format!("to {replicas} replicas"));
+                let seconds = change.min_ready_seconds.map(|seconds| format!("minReadySeconds {seconds}"));
+                let annotations = change.annotations.keys().cloned();
+                let template =
+                    (!change.template.is_empty()).then(|| "labels or affinity of pods to come".to_owned());
+                let parts: Vec<_> =
+                    replicas.into_iter().chain(seconds).chain(annotations).chain(template).collect();
+                format!("update ReplicaSet {}: {}", change.at.name, parts.join(", "))
+            }
+            Self::DeleteReplicaSet(at) => format!("delete ReplicaSet {}", at.name),
+            Self::AdoptReplicaSet(at) => format!("adopt ReplicaSet {}", at.name),
+            Self::ReleaseReplicaSet(at) => format!("release ReplicaSet {}", at.name),
+            Self::PointService(point) => format!("point Service {} at {}", point.at.name, point.hash),
+            Self::ReleaseService(at) => format!("let Service {} go", at.name),
+            Self::AnnotateRollout(annotations) => {
+                let names: Vec<_> = annotations.keys().map(String::as_str).collect();
+                format!("annotate Rollout: {}", names.join(", "))
+            }
+            Self::ScaleWorkload(scale) => format!("scale Deployment {} to {}", scale.at.name, scale.replicas),
+            Self::CreateAnalysisRun(new) => format!("create AnalysisRun {}", new.name),
+            Self::TerminateAnalysisRun(at) => format!("end AnalysisRun {}", at.name),
+            Self::DeleteAnalysisRun(at) => format!("delete AnalysisRun {}", at.name),
+            Self::DefaultReplicas => "set spec.replicas of Rollout to its default 1".to_owned(),
+            Self::LabelPod(change) => format!("label pod {}", change.at.name),
+            Self::EvictPods(evictions) => {
+                let names: Vec<_> = evictions.pods.iter().map(|pod| pod.name.as_str()).collect();
+                format!("evict {} of the pods {}", evictions.most, names.join(", "))
+            }
+        }
+    }
 }
 
 /// Pods to ask in order, until `most` of them leave. One that may not go now is skipped.

@@ -9,6 +9,7 @@ pub(crate) mod duration;
 pub(crate) mod not_honoured;
 pub(crate) mod phase;
 pub(crate) mod progress;
+pub(crate) mod refused;
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
@@ -16,7 +17,6 @@ use serde_json::json;
 use verdigris_crds::{PauseCondition, RolloutStatus, keys};
 
 use crate::approval;
-use crate::blue_green;
 use crate::blue_green::analysis::INCONCLUSIVE;
 use crate::blue_green::drain::Traffic;
 use crate::blue_green::plan::{Draft, Pass, normal, warning};
@@ -59,6 +59,7 @@ pub(crate) fn next(
     events.extend(told.iter().filter(|_| !failed).cloned());
     events.extend(completed(pass, promotion, &status));
     events.extend(own_conditions(pass, steering, services, promotion, traffic, &mut conditions));
+    events.extend(refused::tell(pass, draft, &mut conditions));
     match &draft.analysis.stalled {
         Some((reason, text)) => {
             if conditions.put(keys::ANALYSIS_STALLED, "True", reason, text, pass.stamp) {
@@ -263,10 +264,6 @@ fn own_conditions(
         }
         None => conditions.remove(keys::SERVICE_DRIFT),
     }
-    if blue_green::workload::is_refused(pass).is_none() {
-        conditions.remove(keys::WRITE_REFUSED);
-    }
-    blue_green::workload::tell_refusal(pass, conditions);
     not_honoured::fill(&pass.observed.rollout, conditions, stamp);
     events
 }

@@ -86,6 +86,34 @@ async fn a_write_that_is_refused_for_ever_is_tried_ever_more_rarely() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_write_that_is_refused_for_ever_holds_up_neither_promotion_nor_abort() {
+    let world = World::new();
+    world.wire.judge(|call| {
+        let points = call.method == "PATCH" && call.path.contains("/services/app-preview");
+        if points { Fate::Answer(403, "Forbidden") } else { Fate::Deliver }
+    });
+    let _controller = world.start();
+    world.deploy("app");
+    world.until_phase("app", "Healthy").await;
+    // By now it is asked again no sooner than a minute later.
+    world.pass(600).await;
+    let condition = world.condition("app", "verdigris.dev/WriteRefused").unwrap();
+    assert!(condition["message"].as_str().unwrap().contains("point Service app-preview"), "{condition}");
+    world.set_image("app", "example/app:2");
+    world.pass(10).await;
+    assert_eq!(world.phase("app"), "Paused");
+    world.patch_status("app", &json!({"abort": true}));
+    world.pass(2).await;
+    assert_eq!(world.phase("app"), "Degraded");
+    world.set_image("app", "example/app:3");
+    world.pass(10).await;
+    assert_eq!(world.phase("app"), "Paused");
+    world.promote("app");
+    world.pass(2).await;
+    assert_eq!(world.phase("app"), "Healthy");
+}
+
+#[tokio::test(start_paused = true)]
 async fn told_to_stop_it_ends_what_is_under_way_and_begins_nothing() {
     let world = World::new();
     let clock = TokioClock::starting_at(world.now());

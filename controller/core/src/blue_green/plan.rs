@@ -73,6 +73,11 @@ impl Pass<'_> {
         seen.hash(self.observed.name()).unwrap_or_default()
     }
 
+    /// Whether the API server refused this very write a moment ago, and would again.
+    pub fn is_refused(&self, write: &Write) -> bool {
+        self.observed.refusal.as_ref().is_some_and(|refusal| write.is_refused(refusal))
+    }
+
     /// The owned ReplicaSet with this hash, the current one not excepted.
     pub fn with_hash(&self, hash: &str) -> Option<&ReplicaSetSeen> {
         self.observed.owned_with_hash(hash)
@@ -101,6 +106,8 @@ pub(crate) struct Draft {
     pub scale_events: Vec<Event>,
     pub active_events: Vec<Event>,
     pub analysis: Outcome,
+    /// Whether something is left out because the API server refuses it.
+    pub left_out: bool,
 }
 
 impl Draft {
@@ -111,6 +118,26 @@ impl Draft {
 
     pub fn need(&mut self, needs: impl IntoIterator<Item = Fresh>) {
         self.needs.extend(needs);
+    }
+
+    /// Leaves out what the API server refuses, so that the rest need not wait for it. What is done to pods is done in
+    /// order: nothing comes after what is refused. (The active Service is not among these: all else depends on it.)
+    pub fn leave_out_refused(&mut self, pass: &Pass<'_>) {
+        let stays = |write: &Write| !pass.is_refused(write);
+        let lists = [&mut self.delete, &mut self.analysis.writes, &mut self.analysis.deletes];
+        for list in lists {
+            let all = list.len();
+            list.retain(stays);
+            self.left_out |= list.len() < all;
+        }
+        if let Some(refused) = self.pods.iter().position(|write| !stays(write)) {
+            self.pods.truncate(refused);
+            self.left_out = true;
+        }
+        if self.annotate.clone().map(Write::AnnotateRollout).is_some_and(|write| !stays(&write)) {
+            self.annotate = None;
+            self.left_out = true;
+        }
     }
 
     pub fn into_writes(self) -> Vec<Write> {

@@ -19,6 +19,10 @@ pub(crate) fn point(pass: &Pass<'_>, steering: &Steering, draft: &mut Draft) -> 
     }
     let Some(target) = target(pass, steering, service) else { return live() };
     draft.preview = services::write(service, &target, pass.observed.name());
+    if draft.preview.as_ref().is_some_and(|write| pass.is_refused(write)) {
+        (draft.preview, draft.left_out) = (None, true);
+        return live();
+    }
     let recorded = recorded(pass);
     let from = if recorded == Some(target.as_str()) { service.hash() } else { recorded };
     if from != Some(target.as_str()) {

@@ -55,7 +55,7 @@ pub(crate) fn all(
         resize(pass, pass.replicas, &mut change);
         metadata::wear(pass, &mut change);
         metadata::dress(pass, &mut change, draft);
-        apply(change, stable.revision(), draft);
+        apply(pass, change, stable.revision(), draft);
     }
     match pass.current {
         Some(current) => {
@@ -72,7 +72,7 @@ pub(crate) fn all(
             }
             describe(pass, &mut change);
             metadata::dress(pass, &mut change, draft);
-            apply(change, pass.revision, draft);
+            apply(pass, change, pass.revision, draft);
         }
         None => {
             let create = pass.create.clone();
@@ -216,7 +216,7 @@ fn others(pass: &Pass<'_>, services: &Services, promotion: &Promotion, traffic: 
         }
         metadata::wear(pass, &mut change);
         metadata::dress(pass, &mut change, draft);
-        apply(change, seen.revision(), draft);
+        apply(pass, change, seen.revision(), draft);
     }
 }
 
@@ -248,11 +248,15 @@ fn other_size(
 }
 
 /// Puts the change where it belongs in the order of writes, tells it, and asks for the live reads it depends on.
-fn apply(change: Change<'_>, revision: u64, draft: &mut Draft) {
+fn apply(pass: &Pass<'_>, change: Change<'_>, revision: u64, draft: &mut Draft) {
     let (from, to) = (change.seen.replicas_wanted, change.replicas);
     let (shrinks, is_last) = (change.shrinks(), change.is_last);
     let name = change.seen.name.clone();
     let Some(write) = change.into_write() else { return };
+    if pass.is_refused(&write) {
+        draft.left_out = true;
+        return;
+    }
     if from != to {
         let direction = if to > from { "up" } else { "down" };
         let text = format!("Scaled {direction} ReplicaSet {name} (revision {revision}) from {from} to {to}");

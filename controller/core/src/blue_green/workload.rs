@@ -4,14 +4,11 @@
 //! Deployment anew then leaves two sets of pods for ever. Here it goes whenever it has pods and the Rollout's own
 //! version serves: all pods of that version ready, and the active Service's endpoints showing them.
 
-use jiff::Timestamp;
-use verdigris_crds::keys;
-
 use crate::decision::{Precondition, ScaleWorkload, Write};
 use crate::observed::{Fresh, Refusal, ReplicaSetSeen};
 use crate::seen::after;
-use crate::status::conditions::Conditions;
 use crate::workload::{Reference, ScaleDown, scale_down};
+use jiff::Timestamp;
 
 use super::drain;
 use super::plan::{Draft, Pass};
@@ -69,14 +66,6 @@ pub(crate) fn is_refused<'p>(pass: &Pass<'p>) -> Option<&'p Refusal> {
 /// Whether this is about the referenced Deployment.
 pub(crate) fn is_of_workload(refusal: &Refusal) -> bool {
     refusal.what.starts_with("scale Deployment ")
-}
-
-/// Says so, for as long as it is refused.
-pub(crate) fn tell_refusal(pass: &Pass<'_>, conditions: &mut Conditions) {
-    if let Some(Refusal { what, code, reason, message }) = is_refused(pass) {
-        let text = format!("The API server refused to {what} ({code} {reason}): {message}");
-        conditions.put(keys::WRITE_REFUSED, "True", "WriteRefused", &text, pass.stamp);
-    }
 }
 
 /// Whether the version's pods are all of the active Service's ready endpoints, by what they show or else by the clock;

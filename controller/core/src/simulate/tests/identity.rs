@@ -169,21 +169,50 @@ fn a_quota_is_told_and_tried_again() {
 fn another_refused_write_is_told_once_and_not_repeated_at_once() {
     let mut cluster = updated(&json!({}));
     cluster.point_by_hand("app-preview", None);
+    let what = format!("point Service app-preview at {}", cluster.hash(2));
     let refusal = Refusal {
-        what: "point Service app-preview".into(),
+        what: what.clone(),
         code: 403,
         reason: "Forbidden".into(),
         message: "may not patch".into(),
     };
     let first = decided(&cluster, Some(refusal.clone()), &BTreeSet::new());
-    assert_eq!((first.writes.len(), first.events.len()), (0, 1));
+    assert_eq!((first.writes.len(), first.events.len()), (0, 1), "{:?}", first.events);
     cluster.carry_out(first);
     let (.., message) = cluster.condition(keys::WRITE_REFUSED).expect("a condition");
-    assert_eq!(message, "The API server refused to point Service app-preview (403 Forbidden): may not patch");
+    assert_eq!(message, format!("The API server refused to {what} (403 Forbidden): may not patch"));
     let second = decided(&cluster, Some(refusal), &BTreeSet::new());
     assert_eq!((second.writes.len(), second.events.len()), (0, 0));
     cluster.wait(1);
     assert_eq!(cluster.condition(keys::WRITE_REFUSED), None);
+}
+
+#[test]
+fn what_is_refused_holds_up_nothing_else() {
+    let mut cluster = updated(&json!({}));
+    for service in ["app-preview", "app-active"] {
+        cluster.point_by_hand(service, None);
+    }
+    let refused = |what: String| Refusal {
+        what,
+        code: 403,
+        reason: "Forbidden".into(),
+        message: "may not patch".into(),
+    };
+    let fresh = BTreeSet::from([Fresh::Rollout, Fresh::ReplicaSets]);
+    let (old, new) = (cluster.hash(1), cluster.hash(2));
+    let words = |decision: &Decision| decision.writes.iter().map(Write::describe).collect::<Vec<_>>();
+    let decision = decided(&cluster, Some(refused(format!("point Service app-preview at {new}"))), &fresh);
+    assert_eq!(words(&decision), [format!("point Service app-active at {old}")]);
+    let status = decision.status.blue_green.as_ref().expect("a status");
+    assert_eq!(status.preview_selector, None, "the status says what is so");
+    assert!(decision.status.conditions.iter().flatten().any(|it| it.type_ == keys::WRITE_REFUSED));
+    // All else depends on the active Service.
+    let decision = decided(&cluster, Some(refused(format!("point Service app-active at {old}"))), &fresh);
+    assert_eq!(words(&decision), [""; 0]);
+    // What is not wanted any more is no obstacle.
+    let decision = decided(&cluster, Some(refused("delete ReplicaSet app-h0".into())), &fresh);
+    assert_eq!(decision.writes.len(), 2);
 }
 
 #[test]
