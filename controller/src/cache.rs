@@ -5,10 +5,14 @@
 
 mod analysis;
 mod neighbours;
+mod overlaps;
 mod store;
 mod workloads;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use jiff::Timestamp;
 use kube::{Resource, ResourceExt};
@@ -20,9 +24,11 @@ use verdigris_core::{
 
 pub use self::analysis::AnalysisCache;
 use self::{
+    overlaps::{Claims, Overlaps},
     store::{Store, Versioned},
     workloads::Workloads,
 };
+use neighbours::claims;
 pub use neighbours::{selects, services_named};
 use verdigris_crds::Selector;
 pub use workloads::WorkloadKey;
@@ -49,8 +55,8 @@ pub struct Cache {
     rollouts_by_service: BTreeMap<Key, BTreeSet<Key>>,
     /// Name that Services carry as their manager's → those Services.
     services_by_manager: BTreeMap<Key, BTreeSet<Key>>,
-    /// First label of a selector within a namespace → the Rollouts that select by it.
-    rollouts_by_label: BTreeMap<(String, String), BTreeSet<Key>>,
+    /// Whose selectors match whose pods.
+    overlaps: Overlaps,
     /// UID of a controlling owner (none: orphans) within a namespace → its ReplicaSets.
     replica_sets_by_owner: BTreeMap<(String, Option<String>), BTreeSet<Key>>,
     /// Service → its EndpointSlices.
@@ -68,7 +74,8 @@ pub struct CachedRollout {
     resource_version: String,
     services: BTreeSet<String>,
     created: Timestamp,
-    selector: Option<Selector>,
+    /// Its own selector and template; what it takes from a workload is not among it.
+    claims: Arc<Claims>,
     workload: Option<(WorkloadKind, String)>,
     analysed: bool,
 }
@@ -172,7 +179,6 @@ impl Cache {
         for (key, old) in &changes {
             let analysed = self.rollouts.get(key).is_some_and(|new| new.analysed);
             self.analysis.rollout_shown(key, analysed);
-            self.link_selector(key, old.as_ref());
             for service in self.renamed(key, old.as_ref()) {
                 concerned.extend(self.naming(&Key::new(&key.namespace, &service)).cloned());
             }
@@ -191,6 +197,7 @@ impl Cache {
                     .or_default()
                     .insert(key.clone());
             }
+            concerned.extend(self.refile(key));
         }
         concerned
     }
@@ -285,14 +292,17 @@ impl Cache {
 
     /// Takes in what a watch of workloads has shown; answers which Rollouts have to be looked at.
     pub fn workload_shown(&mut self, kind: WorkloadKind, shown: Shown<WorkloadItem>) -> BTreeSet<Key> {
-        self.workloads.shown(kind, shown)
+        let referencing = self.workloads.shown(kind, shown);
+        let overlapping: BTreeSet<Key> = referencing.iter().flat_map(|key| self.refile(key)).collect();
+        referencing.into_iter().chain(overlapping).collect()
     }
 
-    /// A pass has read the workload of its Rollout live.
-    pub fn workload_read(&mut self, rollout: &Key, seen: &WorkloadSeen) {
-        if let Some(workload) = self.rollouts.get(rollout).and_then(|cached| cached.workload_key(rollout)) {
-            self.workloads.read(&workload, seen);
-        }
+    /// A pass has read the workload of its Rollout live; answers which other Rollouts have to be looked at.
+    pub fn workload_read(&mut self, rollout: &Key, seen: &WorkloadSeen) -> BTreeSet<Key> {
+        let workload = self.rollouts.get(rollout).and_then(|cached| cached.workload_key(rollout));
+        let Some(workload) = workload else { return BTreeSet::new() };
+        self.workloads.read(&workload, seen);
+        self.refile(rollout)
     }
 
     /// Workloads of a kind cannot be read (why), or can again; answers which Rollouts have to be looked at.
@@ -309,7 +319,7 @@ impl Cache {
 
     /// The selector of a Rollout, or else that of the workload it references.
     fn selector_of(&self, key: &Key, rollout: &CachedRollout) -> Option<Selector> {
-        rollout.selector.clone().or_else(|| match self.workloads.get(&rollout.workload_key(key)?)? {
+        rollout.claims.selector.clone().or_else(|| match self.workloads.get(&rollout.workload_key(key)?)? {
             Workload::There(seen) => seen.selector,
             Workload::Missing | Workload::Unreadable(_) => None,
         })
@@ -379,7 +389,7 @@ fn cached_rollout(item: &RolloutItem) -> CachedRollout {
         resource_version: item.resource_version().unwrap_or_default(),
         services: services_named(item.object()),
         created: item.creation_timestamp().map_or(Timestamp::UNIX_EPOCH, |time| time.0),
-        selector: serde_json::from_value(item.object()["spec"]["selector"].clone()).ok(),
+        claims: Arc::new(claims(item.object())),
         workload: Reference::parse(&item.object()["spec"]["workloadRef"])
             .ok()
             .map(|reference| (reference.kind, reference.name.to_owned())),

@@ -31,7 +31,7 @@ pub fn gather(cache: &Cache, rollout: Rollout, refusal: Option<Refusal>) -> Obse
         .map(|service| (service.name.clone(), service.clone()))
         .collect();
     let concerned = services.keys().chain(left_services.keys()).cloned().collect();
-    let neighbours = cache.neighbours(&own, &concerned, &labels_of(observed.template()));
+    let neighbours = cache.neighbours(&own, &concerned, observed.selector(), &labels_of(observed.template()));
     let owned = cache.replica_sets_of(&namespace, Some(observed.uid()));
     let orphans = cache.replica_sets_of(&namespace, None).filter(|seen| adoptable(seen, observed.selector()));
     let replica_sets = owned.chain(orphans).map(|seen| (seen.name.clone(), seen.clone())).collect();
@@ -59,7 +59,7 @@ pub fn gather_gone(cache: &Cache, rollout: &Key) -> Option<Observed> {
     let mut named = Rollout::new(&rollout.name, RolloutSpec::default());
     named.metadata.namespace = Some(rollout.namespace.clone());
     let concerned = left_services.keys().cloned().collect();
-    let neighbours = cache.neighbours(rollout, &concerned, &BTreeMap::new());
+    let neighbours = cache.neighbours(rollout, &concerned, None, &BTreeMap::new());
     Some(Observed { rollout: named, neighbours, left_services, gone: true, ..Observed::default() })
 }
 

@@ -193,12 +193,21 @@ async fn neighbours(server: &Server, namespace: &str, observed: &Observed) -> Re
     let labels = labels_of(observed.template());
     let others = listed.iter().filter(|item| item.name_any() != observed.name());
     let seen = others.map(|item| {
-        let selector = serde_json::from_value(item.object()["spec"]["selector"].clone()).ok();
+        let spec = &item.object()["spec"];
+        let selector: Option<Selector> = serde_json::from_value(spec["selector"].clone()).ok();
+        let matches = |selector: Option<&Selector>, labels: &BTreeMap<String, String>| {
+            selector.is_some_and(|selector| selects(selector, labels))
+        };
+        // What it takes from a workload the cache knows.
+        let is_known = !spec["workloadRef"].is_null()
+            && observed.neighbours.get(&item.name_any()).is_some_and(|known| known.overlaps);
         let neighbour = Neighbour {
             name: item.name_any(),
             created: item.creation_timestamp().map_or(Timestamp::UNIX_EPOCH, |time| time.0),
             services: services_named(item.object()),
-            overlaps: selector.is_some_and(|selector| selects(&selector, &labels)),
+            overlaps: is_known
+                || matches(selector.as_ref(), &labels)
+                || matches(observed.selector(), &labels_of(spec.get("template"))),
         };
         (neighbour.name.clone(), neighbour)
     });

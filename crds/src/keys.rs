@@ -68,7 +68,7 @@ pub const AWAITED: &str = "verdigris.dev/Awaited";
 /// Condition of ours: `spec.restartAt` is being carried out; how many pods are older, and how often they were asked to
 /// leave since one did (`lastUpdateTime`: for the last time). Absent otherwise.
 pub const RESTART: &str = "verdigris.dev/Restart";
-/// Condition of ours: an older Rollout's selector matches the pods of this one too.
+/// Condition of ours: an older Rollout's selector matches the pods of this one too, or the other way round.
 pub const SELECTOR_OVERLAP: &str = "verdigris.dev/SelectorOverlap";
 /// Condition of ours: the API server refuses a write, for a reason that trying again does not mend at once.
 pub const WRITE_REFUSED: &str = "verdigris.dev/WriteRefused";

@@ -57,7 +57,7 @@ pub(crate) fn check(observed: &Observed, field: &str, service: &ServiceSeen) -> 
     }
 }
 
-/// Says of an older Rollout's selector that it matches the pods of this one too.
+/// Says that the selector of an older Rollout matches the pods of this one too, or the other way round.
 pub(crate) fn tell_overlap(pass: &Pass<'_>, conditions: &mut Conditions) -> Option<Event> {
     let older = pass.observed.neighbours.values().find(|it| it.overlaps && pass.observed.is_younger_than(it));
     let Some(older) = older else {
@@ -65,8 +65,8 @@ pub(crate) fn tell_overlap(pass: &Pass<'_>, conditions: &mut Conditions) -> Opti
         return None;
     };
     let text = format!(
-        "The selector of Rollout '{}', which is older, matches the pods of this one too: give each its own label in \
-         selector and template",
+        "The selectors of this Rollout and of Rollout '{}', which is older, match the same pods: give each its own label \
+         in selector and template",
         older.name
     );
     let is_news = conditions.put(keys::SELECTOR_OVERLAP, "True", "SelectorOverlap", &text, pass.stamp);

@@ -128,7 +128,7 @@ pub struct Neighbour {
     pub created: Timestamp,
     /// The Services that its strategy names, whichever that is.
     pub services: BTreeSet<String>,
-    /// Whether its selector matches the pods of the Rollout in question.
+    /// Whether its selector matches the pods of the Rollout in question, or that one's matches its pods.
     pub overlaps: bool,
 }
 

@@ -1,15 +1,19 @@
 //! Rollouts that want the same, and Services that Rollouts have left behind.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use verdigris_core::{
     observed::{Neighbour, ServiceSeen},
     selector,
+    workload::Workload,
 };
 use verdigris_crds::Selector;
 
-use super::{Cache, CachedRollout, unlink};
-use crate::key::Key;
+use super::{Cache, CachedRollout, overlaps::Claims};
+use crate::{gather::labels_of, key::Key};
 
 impl Cache {
     /// Services that a Rollout names and did not before, or the other way round: who else names them is concerned.
@@ -20,22 +24,19 @@ impl Cache {
         old.symmetric_difference(new).cloned().collect()
     }
 
-    pub(super) fn link_selector(&mut self, key: &Key, old: Option<&CachedRollout>) {
-        let place = |cached: &CachedRollout| {
-            let labels = cached.selector.as_ref()?.match_labels.as_ref()?;
-            let (label, value) = labels.first_key_value()?;
-            Some((key.namespace.clone(), format!("{label}={value}")))
-        };
-        let new = self.rollouts.get(key).and_then(place);
-        let old = old.and_then(place);
-        if old != new {
-            if let Some(old) = old {
-                unlink(&mut self.rollouts_by_label, &old, key);
+    /// Files anew which pods a Rollout makes and selects; answers whose overlaps are others than before.
+    pub(super) fn refile(&mut self, key: &Key) -> BTreeSet<Key> {
+        let claims = self.rollouts.get(key).map(|cached| {
+            let workload = cached.workload_key(key).and_then(|workload| self.workloads.get(&workload));
+            match workload {
+                Some(Workload::There(seen)) => {
+                    let selector = cached.claims.selector.clone().or(seen.selector);
+                    Arc::new(Claims::new(selector, &labels_of(Some(&seen.template))))
+                }
+                Some(Workload::Missing | Workload::Unreadable(_)) | None => Arc::clone(&cached.claims),
             }
-            if let Some(new) = new {
-                self.rollouts_by_label.entry(new).or_default().insert(key.clone());
-            }
-        }
+        });
+        self.overlaps.file(key, claims)
     }
 
     /// Services that carry this Rollout's name as their manager's.
@@ -44,32 +45,31 @@ impl Cache {
         keys.filter_map(|key| self.services.get(key))
     }
 
-    /// Rollouts other than this one that name one of these Services, or whose selector matches these labels.
+    /// Rollouts other than this one that name one of these Services, whose selector matches these labels, or whose pods
+    /// this selector matches.
     #[must_use]
     pub fn neighbours(
         &self,
         rollout: &Key,
         services: &BTreeSet<String>,
+        selector: Option<&Selector>,
         labels: &BTreeMap<String, String>,
     ) -> BTreeMap<String, Neighbour> {
         let namespace = &rollout.namespace;
         let naming = services.iter().flat_map(|service| {
             self.rollouts_by_service.get(&Key::new(namespace, service)).into_iter().flatten()
         });
-        let places = labels.iter().map(|(label, value)| (namespace.clone(), format!("{label}={value}")));
-        let alike = places.flat_map(|place| self.rollouts_by_label.get(&place).into_iter().flatten());
-        let others: BTreeSet<&Key> = naming.chain(alike).filter(|key| *key != rollout).collect();
+        let overlapping = self.overlaps.with(rollout, selector, labels);
+        let others: BTreeSet<&Key> = naming.chain(&overlapping).filter(|key| *key != rollout).collect();
         let seen = others.into_iter().filter_map(|key| {
             let cached = self.rollouts.get(key)?;
-            let overlaps = cached.selector.as_ref().is_some_and(|it| selects(it, labels));
             let neighbour = Neighbour {
                 name: key.name.clone(),
                 created: cached.created,
                 services: cached.services.clone(),
-                overlaps,
+                overlaps: overlapping.contains(key),
             };
-            let concerns = overlaps || !cached.services.is_disjoint(services);
-            concerns.then(|| (key.name.clone(), neighbour))
+            Some((key.name.clone(), neighbour))
         });
         seen.collect()
     }
@@ -91,6 +91,13 @@ pub fn services_named(object: &serde_json::Value) -> BTreeSet<String> {
     ];
     let names = places.into_iter().filter_map(|place| strategy.pointer(place)?.as_str());
     names.filter(|name| !name.is_empty()).map(str::to_owned).collect()
+}
+
+/// Which pods a Rollout selects and makes, read from JSON that may be anything.
+#[must_use]
+pub(super) fn claims(object: &serde_json::Value) -> Claims {
+    let spec = &object["spec"];
+    Claims::new(serde_json::from_value(spec["selector"].clone()).ok(), &labels_of(spec.get("template")))
 }
 
 /// Whether a selector that asks for anything at all matches these labels.

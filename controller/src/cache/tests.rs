@@ -114,3 +114,116 @@ fn a_watch_that_lags_behind_a_live_read_changes_nothing() {
     cache.service_shown(Shown::Absent(key("a")));
     assert_eq!(cache.version(&object), None);
 }
+
+fn selecting(name: &str, version: u32, selector: &Value, labels: &Value) -> RolloutItem {
+    item(
+        json!({"metadata": {"name": name, "namespace": "default", "uid": name, "resourceVersion": version.to_string()},
+        "spec": {"selector": selector, "template": {"metadata": {"labels": labels}}}}),
+    )
+}
+
+/// Those that overlap with this one, by name.
+fn overlapping(cache: &Cache, name: &str, selector: &Value, labels: &Value) -> Vec<String> {
+    let selector = serde_json::from_value(selector.clone()).unwrap();
+    let labels = serde_json::from_value(labels.clone()).unwrap();
+    let found = cache.neighbours(&key(name), &BTreeSet::new(), Some(&selector), &labels);
+    found.into_values().filter(|it| it.overlaps).map(|it| it.name).collect()
+}
+
+#[test]
+fn selectors_overlap_by_what_they_say_of_pods_in_either_direction() {
+    let expression =
+        |operator: &str, values: &[&str]| json!({"key": "tier", "operator": operator, "values": values});
+    let both = json!({"app": "shop", "tier": "front"});
+    for (selector, labels, other, made, overlaps) in [
+        // The first labels differ, and the others say the same pods.
+        (
+            json!({"matchLabels": {"tier": "front"}}),
+            both.clone(),
+            json!({"matchLabels": {"app": "shop"}}),
+            both.clone(),
+            true,
+        ),
+        (
+            json!({"matchExpressions": [expression("In", &["back", "front"])]}),
+            json!({"tier": "back"}),
+            json!({"matchLabels": {"app": "shop"}}),
+            both.clone(),
+            true,
+        ),
+        (
+            json!({"matchExpressions": [expression("Exists", &[])]}),
+            json!({"tier": "back"}),
+            json!({"matchLabels": {"app": "shop"}}),
+            both.clone(),
+            true,
+        ),
+        (
+            json!({"matchLabels": {"app": "shop"}, "matchExpressions": [expression("NotIn", &["front"])]}),
+            json!({"app": "shop", "tier": "back"}),
+            json!({"matchLabels": both.clone()}),
+            both.clone(),
+            false,
+        ),
+        (
+            json!({"matchLabels": {"app": "shop", "tier": "back"}}),
+            json!({"app": "shop", "tier": "back"}),
+            json!({"matchLabels": both.clone()}),
+            both.clone(),
+            false,
+        ),
+        (json!({}), json!({"app": "till"}), json!({"matchLabels": {"app": "shop"}}), both.clone(), false),
+    ] {
+        let mut cache = Cache::default();
+        cache.rollout_shown(Shown::There(selecting("one", 1, &selector, &labels)));
+        let concerned = cache.rollout_shown(Shown::There(selecting("two", 2, &other, &made)));
+        let found =
+            (overlapping(&cache, "one", &selector, &labels), overlapping(&cache, "two", &other, &made));
+        let wanted =
+            if overlaps { (vec!["two".to_owned()], vec!["one".to_owned()]) } else { (vec![], vec![]) };
+        assert_eq!(found, wanted, "{selector} of {labels}, {other} of {made}");
+        assert_eq!(names(&concerned), if overlaps { vec!["one", "two"] } else { vec!["two"] });
+        let concerned = cache.rollout_shown(Shown::Gone(selecting("two", 3, &other, &made)));
+        assert_eq!(names(&concerned), if overlaps { vec!["one", "two"] } else { vec!["two"] });
+        assert!(overlapping(&cache, "one", &selector, &labels).is_empty(), "{selector}");
+    }
+}
+
+#[test]
+fn a_label_that_all_share_does_not_bring_all_together() {
+    let mut cache = Cache::default();
+    let labels = |number: u32| json!({"a-team": "shop", "name": format!("shop-{number}")});
+    for number in 0..100 {
+        let labels = labels(number);
+        let selector = json!({"matchLabels": labels});
+        let name = format!("shop-{number}");
+        let concerned = cache.rollout_shown(Shown::There(selecting(&name, number + 1, &selector, &labels)));
+        assert_eq!(names(&concerned), [name.as_str()]);
+    }
+    let shared = cache.overlaps.filed_under("default", "a-team=shop");
+    assert!(shared <= 1, "{shared} selectors are found by the label that all share");
+}
+
+#[test]
+fn what_a_rollout_takes_from_a_workload_overlaps_too() {
+    let mut cache = Cache::default();
+    cache.rollout_shown(Shown::There(selecting(
+        "plain",
+        1,
+        &json!({"matchLabels": {"app": "shop"}}),
+        &json!({"app": "shop"}),
+    )));
+    cache.rollout_shown(Shown::There(item(json!({
+        "metadata": {"name": "moved", "namespace": "default", "uid": "moved", "resourceVersion": "2"},
+        "spec": {"workloadRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "shop"}},
+    }))));
+    let deployment = item(json!({
+        "metadata": {"name": "shop", "namespace": "default", "uid": "d", "resourceVersion": "3", "generation": 1},
+        "spec": {"replicas": 0, "selector": {"matchLabels": {"app": "shop"}},
+            "template": {"metadata": {"labels": {"app": "shop"}}, "spec": {}}},
+    }));
+    let concerned = cache.workload_shown(WorkloadKind::Deployment, Shown::There(deployment));
+    assert_eq!(names(&concerned), ["moved", "plain"]);
+    let claims = json!({"matchLabels": {"app": "shop"}});
+    assert_eq!(overlapping(&cache, "plain", &claims, &json!({"app": "shop"})), ["moved"]);
+}

@@ -37,7 +37,9 @@ impl Controller {
             self.barrier.wait(rollout, &object, until, cached, deadline);
         }
         if let Some(workload) = &report.workload {
-            self.cache.workload_read(rollout, workload);
+            for other in self.cache.workload_read(rollout, workload) {
+                self.look_at(&other, now);
+            }
         }
         let Some(cached) = self.cache.rollout(rollout) else {
             let again = match report.ending {
