@@ -3,6 +3,7 @@
 //! in `docs/compatibility.md`.
 
 mod analysis;
+mod retired;
 
 use std::fs;
 use std::path::PathBuf;
