@@ -7,7 +7,7 @@ mod counts;
 mod templates;
 
 use serde_json::{Map, Value, json};
-use verdigris_crds::{BlueGreenStrategy, Rollout};
+use verdigris_crds::{AnalysisRunStatus, BlueGreenStatus, BlueGreenStrategy, Rollout, RolloutStatus};
 
 use crate::observed::analysis::{AnalysisSeen, TemplateName};
 use asked::Asked;
@@ -70,6 +70,14 @@ impl Moment {
         }
     }
 
+    /// The run of this moment that a status names.
+    pub fn entry(self, status: &BlueGreenStatus) -> Option<&AnalysisRunStatus> {
+        match self {
+            Self::PrePromotion => status.pre_promotion_analysis_run_status.as_ref(),
+            Self::PostPromotion => status.post_promotion_analysis_run_status.as_ref(),
+        }
+    }
+
     /// The field of the strategy that asks for it.
     pub fn field(self) -> &'static str {
         match self {
@@ -86,6 +94,13 @@ impl Moment {
         }
         .filter(|asked| !asked.is_null())
     }
+}
+
+/// Whether a run that the status names did not know.
+pub(crate) fn did_not_know(status: &RolloutStatus) -> bool {
+    let moments = [Moment::PrePromotion, Moment::PostPromotion].into_iter();
+    let seen = status.blue_green.as_ref();
+    moments.filter_map(|moment| moment.entry(seen?)).any(|run| run.status == "Inconclusive")
 }
 
 /// The templates that a strategy names itself; none where what it says cannot be read.

@@ -16,6 +16,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use serde_json::json;
 use verdigris_crds::{PauseCondition, RolloutStatus, keys};
 
+use crate::analysis::did_not_know;
 use crate::approval;
 use crate::blue_green::analysis::INCONCLUSIVE;
 use crate::blue_green::drain::Traffic;
@@ -159,20 +160,10 @@ fn pauses(
         status.controller_pause = Some(true);
     }
     let goes_on = steering.analyses.goes_on();
-    if pauses.is_empty() && (switched && !goes_on || goes_on && !names_inconclusive(status)) {
+    if pauses.is_empty() && (switched && !goes_on || goes_on && !did_not_know(status)) {
         status.controller_pause = None;
     }
     status.pause_conditions = (!pauses.is_empty()).then_some(pauses);
-}
-
-/// Whether the run that did not know is still the one that the status names.
-fn names_inconclusive(status: &RolloutStatus) -> bool {
-    status.blue_green.as_ref().is_some_and(|blue_green| {
-        [&blue_green.pre_promotion_analysis_run_status, &blue_green.post_promotion_analysis_run_status]
-            .into_iter()
-            .flatten()
-            .any(|run| run.status == "Inconclusive")
-    })
 }
 
 fn pause(pass: &Pass<'_>, reason: &str) -> PauseCondition {

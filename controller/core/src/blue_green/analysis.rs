@@ -131,15 +131,12 @@ impl Analyses {
 /// anew after an abort, and what was found before is of the past.
 pub(crate) fn standing(pass: &Pass<'_>, skips: bool, anew: bool) -> Analyses {
     let status = pass.seen.blue_green.as_ref();
-    let entry = |entry: fn(&verdigris_crds::BlueGreenStatus) -> &Option<AnalysisRunStatus>| {
-        status.and_then(|status| entry(status).clone()).filter(|_| !pass.transition && !anew)
+    let status = status.filter(|_| !pass.transition && !anew);
+    let at = |moment: Moment| {
+        let entry = status.and_then(|status| moment.entry(status).cloned());
+        stage(pass, moment, entry, skips)
     };
-    let pre = entry(|status| &status.pre_promotion_analysis_run_status);
-    let post = entry(|status| &status.post_promotion_analysis_run_status);
-    Analyses {
-        pre: stage(pass, Moment::PrePromotion, pre, skips),
-        post: stage(pass, Moment::PostPromotion, post, skips),
-    }
+    Analyses { pre: at(Moment::PrePromotion), post: at(Moment::PostPromotion) }
 }
 
 fn stage(pass: &Pass<'_>, moment: Moment, entry: Option<AnalysisRunStatus>, skips: bool) -> Stage {
@@ -279,11 +276,7 @@ fn end(run: &AnalysisRunSeen) -> Write {
 fn told(pass: &Pass<'_>, stage: &Stage) -> Option<Event> {
     let entry = stage.entry.as_ref().filter(|entry| !entry.status.is_empty())?;
     let status = pass.seen.blue_green.as_ref()?;
-    let before = match stage.moment {
-        Moment::PrePromotion => status.pre_promotion_analysis_run_status.as_ref(),
-        Moment::PostPromotion => status.post_promotion_analysis_run_status.as_ref(),
-    };
-    let before = before.filter(|before| before.name == entry.name);
+    let before = stage.moment.entry(status).filter(|before| before.name == entry.name);
     if before.is_some_and(|before| before.status == entry.status) {
         return None;
     }

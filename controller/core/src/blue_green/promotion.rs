@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use verdigris_crds::{Condition, PauseCondition, RolloutStatus, keys};
 
+use crate::analysis::did_not_know;
 use crate::approval::{self, Standing};
 use crate::seen::after;
 
@@ -195,22 +196,12 @@ fn stock_approval(pass: &Pass<'_>) -> Option<String> {
         && seen.pause_conditions.as_ref().is_none_or(Vec::is_empty)
         && seen.current_pod_hash.as_deref() == Some(pass.hash.as_str());
     // Cleared was the pause after an analysis that did not know: that asks for another one, and is no approval.
-    let goes_on = status_is_inconclusive(pass);
+    let goes_on = did_not_know(seen);
     (cleared && !goes_on && !is_of_canary(seen)).then(|| {
         format!(
             "Approval of {} (revision {}) by somebody, unverified, through a cleared status.pauseConditions",
             pass.hash, pass.revision
         )
-    })
-}
-
-/// Whether an analysis that the status names did not know.
-fn status_is_inconclusive(pass: &Pass<'_>) -> bool {
-    pass.seen.blue_green.as_ref().is_some_and(|seen| {
-        [&seen.pre_promotion_analysis_run_status, &seen.post_promotion_analysis_run_status]
-            .into_iter()
-            .flatten()
-            .any(|run| run.status == "Inconclusive")
     })
 }
 

@@ -37,14 +37,8 @@ pub(crate) fn conclude(
     let works = is_healthy(pass, status);
     let healthy = works && !paused;
     let was_healthy = conditions.is_true("Healthy");
-    let due = progressing(
-        pass,
-        steering,
-        status,
-        conditions,
-        events,
-        Standing { paused, completed, works, was_healthy, size: promotion.size },
-    );
+    let standing = Standing { pass, steering, paused, completed, works, was_healthy, size: promotion.size };
+    let due = standing.progressing(&mut Told { status, conditions, events });
     let stamp = pass.stamp;
     if healthy {
         conditions.set("Healthy", "True", "RolloutHealthy", "Rollout is healthy", stamp);
@@ -75,8 +69,9 @@ pub(crate) fn conclude(
 }
 
 /// Where the pass ends, for the condition Progressing.
-#[derive(Clone, Copy)]
-struct Standing {
+struct Standing<'a> {
+    pass: &'a Pass<'a>,
+    steering: &'a Steering,
     paused: bool,
     completed: bool,
     works: bool,
@@ -84,128 +79,117 @@ struct Standing {
     size: i32,
 }
 
-fn progressing(
-    pass: &Pass<'_>,
-    steering: &Steering,
-    status: &mut RolloutStatus,
-    conditions: &mut Conditions,
-    events: &mut Vec<Event>,
-    standing: Standing,
-) -> Option<Timestamp> {
-    let (type_, stamp, name) = ("Progressing", pass.stamp, &pass.current_name);
-    if steering.aborted {
-        let text = format!("Rollout aborted update to revision {}", pass.revision);
-        if conditions.set(type_, "False", "RolloutAborted", &text, stamp) {
-            events.push(warning("RolloutAborted", text));
+/// What is told of it.
+struct Told<'a> {
+    status: &'a mut RolloutStatus,
+    conditions: &'a mut Conditions,
+    events: &'a mut Vec<Event>,
+}
+
+impl Standing<'_> {
+    fn progressing(&self, told: &mut Told<'_>) -> Option<Timestamp> {
+        let Self { pass, steering, .. } = *self;
+        let (type_, stamp, name) = ("Progressing", pass.stamp, &pass.current_name);
+        let conditions = &mut *told.conditions;
+        if steering.aborted {
+            let text = format!("Rollout aborted update to revision {}", pass.revision);
+            if conditions.set(type_, "False", "RolloutAborted", &text, stamp) {
+                told.events.push(warning("RolloutAborted", text));
+            }
+            deadline::stop(conditions);
+            return None;
         }
-        deadline::stop(conditions);
-        return None;
+        if let Some(detail) = steering.analyses.failed() {
+            deadline::stop(conditions);
+            self.abort(told, detail);
+            return None;
+        }
+        if self.paused && !self.completed {
+            deadline::stop(conditions);
+            conditions.set(type_, "Unknown", "RolloutPaused", "Rollout is paused", stamp);
+            return None;
+        }
+        if self.works {
+            deadline::stop(conditions);
+            let text = format!("ReplicaSet \"{name}\" has successfully progressed.");
+            // By message too: a promotion within one pass leaves reason and status as they were, for another ReplicaSet.
+            conditions.put(type_, "True", "NewReplicaSetAvailable", &text, stamp);
+            return None;
+        }
+        let reason = conditions.reason(type_);
+        if steering.retrying || (reason == "RolloutAborted" && !pass.transition) {
+            conditions.set(type_, "Unknown", "RolloutRetry", "Retrying Rollout after abort", stamp);
+            deadline::measure(pass, self.size, true, conditions);
+            return deadline::due(pass, conditions);
+        }
+        if pass.create.is_some() {
+            deadline::measure(pass, self.size, true, conditions);
+            let text = format!("Created new replica set \"{name}\"");
+            conditions.replace(type_, "True", "NewReplicaSetCreated", &text, stamp);
+            return deadline::due(pass, conditions);
+        }
+        self.measured(told)
     }
-    if let Some(detail) = steering.analyses.failed() {
-        deadline::stop(conditions);
-        abort(pass, status, conditions, events, detail);
-        return None;
-    }
-    if standing.paused && !standing.completed {
-        deadline::stop(conditions);
-        conditions.set(type_, "Unknown", "RolloutPaused", "Rollout is paused", stamp);
-        return None;
-    }
-    if standing.works {
-        deadline::stop(conditions);
-        let text = format!("ReplicaSet \"{name}\" has successfully progressed.");
-        // By message too: a promotion within one pass leaves reason and status as they were, for another ReplicaSet.
-        conditions.put(type_, "True", "NewReplicaSetAvailable", &text, stamp);
-        return None;
-    }
-    let reason = conditions.reason(type_);
-    if steering.retrying || (reason == "RolloutAborted" && !pass.transition) {
-        conditions.set(type_, "Unknown", "RolloutRetry", "Retrying Rollout after abort", stamp);
-        deadline::measure(pass, standing.size, true, conditions);
-        return deadline::due(pass, conditions);
-    }
-    if pass.create.is_some() {
-        deadline::measure(pass, standing.size, true, conditions);
-        let text = format!("Created new replica set \"{name}\"");
-        conditions.replace(type_, "True", "NewReplicaSetCreated", &text, stamp);
-        return deadline::due(pass, conditions);
-    }
-    measured(pass, steering, status, conditions, events, standing)
-}
 
-/// Neither ended nor waiting for anybody: either it comes farther in time, or it has failed.
-fn measured(
-    pass: &Pass<'_>,
-    steering: &Steering,
-    status: &mut RolloutStatus,
-    conditions: &mut Conditions,
-    events: &mut Vec<Event>,
-    standing: Standing,
-) -> Option<Timestamp> {
-    let (type_, stamp, name) = ("Progressing", pass.stamp, &pass.current_name);
-    let fails = standing.completed && standing.was_healthy;
-    let begins = pass.transition || conditions.get(type_).is_none();
-    let resumes = conditions.reason(type_) == "RolloutPaused" && !standing.paused;
-    // An analysis takes the time that it takes: a wait is no failure.
-    let is_ready = promotion::is_ready(pass, steering);
-    let waits = standing.paused || (steering.analyses.is_awaited() && is_ready && !standing.completed);
-    let moved = if waits {
-        deadline::stop(conditions);
-        // Its pods have come, and nothing else will move until the wait is over.
-        begins || conditions.reason(type_) == "NewReplicaSetCreated"
-    } else {
-        deadline::measure(pass, standing.size, fails || begins || resumes, conditions)
-    };
-    if fails {
-        let text = "Rollout does not have minimum availability";
-        conditions.replace(type_, "True", "ReplicaSetNotAvailable", text, stamp);
-    } else if resumes && !begins {
-        conditions.set(type_, "Unknown", "RolloutResumed", "Rollout is resumed", stamp);
-    } else if moved {
-        let text = format!("ReplicaSet \"{name}\" is progressing.");
-        conditions.replace(type_, "True", "ReplicaSetUpdated", &text, stamp);
+    /// Neither ended nor waiting for anybody: either it comes farther in time, or it has failed.
+    fn measured(&self, told: &mut Told<'_>) -> Option<Timestamp> {
+        let Self { pass, steering, .. } = *self;
+        let (type_, stamp, name) = ("Progressing", pass.stamp, &pass.current_name);
+        let conditions = &mut *told.conditions;
+        let fails = self.completed && self.was_healthy;
+        let begins = pass.transition || conditions.get(type_).is_none();
+        let resumes = conditions.reason(type_) == "RolloutPaused" && !self.paused;
+        // An analysis takes the time that it takes: a wait is no failure.
+        let is_ready = promotion::is_ready(pass, steering);
+        let waits = self.paused || (steering.analyses.is_awaited() && is_ready && !self.completed);
+        let moved = if waits {
+            deadline::stop(conditions);
+            // Its pods have come, and nothing else will move until the wait is over.
+            begins || conditions.reason(type_) == "NewReplicaSetCreated"
+        } else {
+            deadline::measure(pass, self.size, fails || begins || resumes, conditions)
+        };
+        if fails {
+            let text = "Rollout does not have minimum availability";
+            conditions.replace(type_, "True", "ReplicaSetNotAvailable", text, stamp);
+        } else if resumes && !begins {
+            conditions.set(type_, "Unknown", "RolloutResumed", "Rollout is resumed", stamp);
+        } else if moved {
+            let text = format!("ReplicaSet \"{name}\" is progressing.");
+            conditions.replace(type_, "True", "ReplicaSetUpdated", &text, stamp);
+        }
+        if waits {
+            return None;
+        }
+        let due = deadline::due(pass, conditions);
+        if due.is_some_and(|due| pass.now < due) {
+            return due;
+        }
+        if due.is_some() || deadline::is_over(conditions) {
+            self.timed_out(told);
+        }
+        None
     }
-    if waits {
-        return None;
-    }
-    let due = deadline::due(pass, conditions);
-    if due.is_some_and(|due| pass.now < due) {
-        return due;
-    }
-    if due.is_some() || deadline::is_over(conditions) {
-        timed_out(pass, status, conditions, events, standing.completed);
-    }
-    None
-}
 
-fn timed_out(
-    pass: &Pass<'_>,
-    status: &mut RolloutStatus,
-    conditions: &mut Conditions,
-    events: &mut Vec<Event>,
-    completed: bool,
-) {
-    let text = format!("ReplicaSet \"{}\" has timed out progressing.", pass.current_name);
-    if pass.spec.progress_deadline_abort == Some(true) && !completed && pass.stable_hash.is_some() {
-        abort(pass, status, conditions, events, &text);
-        return;
+    fn timed_out(&self, told: &mut Told<'_>) {
+        let pass = self.pass;
+        let text = format!("ReplicaSet \"{}\" has timed out progressing.", pass.current_name);
+        if pass.spec.progress_deadline_abort == Some(true) && !self.completed && pass.stable_hash.is_some() {
+            self.abort(told, &text);
+            return;
+        }
+        told.conditions.set("Progressing", "False", "ProgressDeadlineExceeded", &text, pass.stamp);
     }
-    conditions.set("Progressing", "False", "ProgressDeadlineExceeded", &text, pass.stamp);
-}
 
-/// Records an abort that nobody asked for; the next pass carries it out.
-fn abort(
-    pass: &Pass<'_>,
-    status: &mut RolloutStatus,
-    conditions: &mut Conditions,
-    events: &mut Vec<Event>,
-    detail: &str,
-) {
-    let text = format!("Rollout aborted update to revision {}: {detail}", pass.revision);
-    status.abort = Some(true);
-    status.aborted_at = Some(Time(pass.stamp));
-    conditions.set("Progressing", "False", "RolloutAborted", &text, pass.stamp);
-    events.push(warning("RolloutAborted", text));
+    /// Records an abort that nobody asked for; the next pass carries it out.
+    fn abort(&self, told: &mut Told<'_>, detail: &str) {
+        let pass = self.pass;
+        let text = format!("Rollout aborted update to revision {}: {detail}", pass.revision);
+        told.status.abort = Some(true);
+        told.status.aborted_at = Some(Time(pass.stamp));
+        told.conditions.set("Progressing", "False", "RolloutAborted", &text, pass.stamp);
+        told.events.push(warning("RolloutAborted", text));
+    }
 }
 
 fn available(pass: &Pass<'_>, status: &RolloutStatus, conditions: &mut Conditions) {
