@@ -44,17 +44,23 @@ impl Playing {
     /// # Errors
     /// If it does not come up.
     pub async fn start(name: &str, rules: Rules, server: Server) -> anyhow::Result<Self> {
-        // Long enough that a proxy which still knows the old pods is met for certain.
-        let programming_delay = Duration::from_millis(200);
-        let options = WorldOptions { rules, programming_delay, ..WorldOptions::default() };
-        let playing = Self::bare(name, &options, server).await?;
+        Self::bare(name, &options(rules), server).await?.with_services().await
+    }
+
+    /// Starts one around this Kubernetes.
+    ///
+    /// # Errors
+    /// If it does not come up.
+    pub async fn on(name: &str, rules: Rules, real: Real) -> anyhow::Result<Self> {
+        Self::around(name, &options(rules), real).await?.with_services().await
+    }
+
+    async fn with_services(self) -> anyhow::Result<Self> {
         for service in ["active", "preview"] {
             let spec = json!({"selector": {"app": "web"}, "ports": [{"port": 80, "targetPort": 8080}]});
-            playing
-                .ask(Method::POST, SERVICES, &json!({"metadata": {"name": service}, "spec": spec}))
-                .await?;
+            self.ask(Method::POST, SERVICES, &json!({"metadata": {"name": service}, "spec": spec})).await?;
         }
-        Ok(playing)
+        Ok(self)
     }
 
     /// Starts one with nothing in it.
@@ -69,13 +75,14 @@ impl Playing {
                 let home = Home::new(Some(&folder), &program)?;
                 Ok(Self { world: World::start(options, &home).await?, home, real: None })
             }
-            Server::Real => {
-                let real = Real::start().await?;
-                let home = Home::new(Some(&real.folder().join("home")), &program)?;
-                let world = World::around(real.place()?, options, &home).await?;
-                Ok(Self { world, home, real: Some(real) })
-            }
+            Server::Real => Self::around(name, options, Real::start().await?).await,
         }
+    }
+
+    async fn around(name: &str, options: &WorldOptions, real: Real) -> anyhow::Result<Self> {
+        let home = Home::new(Some(&real.folder().join(name)), &program("verdigris-playground"))?;
+        let world = World::around(real.place()?, options, &home).await?;
+        Ok(Self { world, home, real: Some(real) })
     }
 
     /// The Kubernetes in it, if it is a real one.
@@ -157,13 +164,31 @@ pub async fn answers(load: &Load, version: &str) -> anyhow::Result<()> {
 ///
 /// # Errors
 /// What it waited for.
-pub async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) -> anyhow::Result<()> {
-    let end = Instant::now() + SOON;
-    while !timeout_at(end, is_so()).await.with_context(|| format!("waited {SOON:?} for {what}: no answer"))? {
-        anyhow::ensure!(Instant::now() < end, "waited {SOON:?} for {what}");
+pub async fn until(what: &str, is_so: impl AsyncFnMut() -> bool) -> anyhow::Result<()> {
+    until_within(SOON, what, is_so).await
+}
+
+/// The same of something that has a delay of its own.
+///
+/// # Errors
+/// What it waited for.
+pub async fn until_within(
+    most: Duration,
+    what: &str,
+    mut is_so: impl AsyncFnMut() -> bool,
+) -> anyhow::Result<()> {
+    let end = Instant::now() + most;
+    while !timeout_at(end, is_so()).await.with_context(|| format!("waited {most:?} for {what}: no answer"))? {
+        anyhow::ensure!(Instant::now() < end, "waited {most:?} for {what}");
         sleep(Duration::from_millis(10)).await;
     }
     Ok(())
+}
+
+fn options(rules: Rules) -> WorldOptions {
+    // Long enough that a proxy which still knows the old pods is met for certain.
+    let programming_delay = Duration::from_millis(200);
+    WorldOptions { rules, programming_delay, ..WorldOptions::default() }
 }
 
 /// The Rollout `web` of two pods at this version, behind a manual gate.

@@ -4,6 +4,7 @@
 #![expect(clippy::needless_pass_by_value, reason = "builders read best with the JSON written in their call")]
 
 mod analysis;
+mod autoscaler;
 mod bad_input;
 mod crash;
 mod migration;
