@@ -5,7 +5,7 @@ use http::Request;
 use k8s_openapi::api::{
     apps::v1::ReplicaSet,
     authentication::v1::SelfSubjectReview,
-    core::v1::{Pod, Service},
+    core::v1::{Namespace, Pod, Service},
 };
 use kube::{
     Api, Client,
@@ -138,6 +138,16 @@ impl Cluster {
             false => self.failed("list rollouts", &error),
         })?;
         found.into_iter().map(|object| to_value(object, "rollouts")).collect()
+    }
+
+    /// Names of the Rollouts in the namespace.
+    pub async fn rollout_names(&self) -> Result<Vec<String>, kube::Error> {
+        names(&self.dynamic(&rollouts())).await
+    }
+
+    /// Names of all namespaces.
+    pub async fn namespaces(&self) -> Result<Vec<String>, kube::Error> {
+        names(&Api::all_with(self.client(), &ApiResource::erase::<Namespace>(&()))).await
     }
 
     /// ReplicaSets of the Rollout's selector as the API server holds them: their templates are not for our types.
@@ -341,6 +351,12 @@ where
             None => return Ok(found),
         }
     }
+}
+
+/// Names are enough where names are asked for.
+async fn names(api: &Api<DynamicObject>) -> Result<Vec<String>, kube::Error> {
+    let found = api.list_metadata(&ListParams::default().limit(PAGE_SIZE)).await?;
+    Ok(found.items.into_iter().filter_map(|object| object.metadata.name).collect())
 }
 
 fn read<T: DeserializeOwned>(object: Value, what: &str) -> Result<T, Error> {

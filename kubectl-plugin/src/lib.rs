@@ -13,6 +13,7 @@ mod args;
 mod cluster;
 mod columns;
 mod commands;
+mod completing;
 mod connection;
 mod error;
 mod go_duration;
@@ -33,6 +34,12 @@ use crate::{error::Error, session::Session};
 pub fn main(argv: impl IntoIterator<Item = OsString>) -> ExitCode {
     let argv: Vec<OsString> = argv.into_iter().collect();
     let program = args::Program::called_as(argv.first());
+    if let Some(words) = completing::asked(&argv) {
+        return block_on(async {
+            completing::answer(program, words).await;
+            Ok(())
+        });
+    }
     let mut command = args::command(program);
     let parsed =
         command.try_get_matches_from_mut(&argv).and_then(|found| args::Cli::from_arg_matches(&found));
@@ -46,11 +53,15 @@ pub fn main(argv: impl IntoIterator<Item = OsString>) -> ExitCode {
         Err(error) => return usage(&error),
     };
     log_to_stderr(&cli.connection);
+    block_on(commands::run(cli.command, Session::new(cli.connection, program)))
+}
+
+fn block_on(run: impl Future<Output = Result<(), Error>>) -> ExitCode {
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return fail(&Error::Runtime(error)),
     };
-    match runtime.block_on(commands::run(cli.command, Session::new(cli.connection, program))) {
+    match runtime.block_on(run) {
         Ok(()) | Err(Error::Closed) => ExitCode::SUCCESS,
         Err(error) => fail(&error),
     }

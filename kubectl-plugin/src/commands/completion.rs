@@ -11,7 +11,9 @@ use crate::{args, error::Error, screen, session::Session};
   # Completion for this shell, from now on
   source <(kubectl-rollouts completion bash)
   # In each new shell
-  kubectl rollouts completion bash > ~/.local/share/bash-completion/completions/kubectl-rollouts")]
+  kubectl rollouts completion bash > ~/.local/share/bash-completion/completions/kubectl-rollouts
+  # Names of rollouts too, after `kubectl rollouts`: a link on the PATH, which kubectl asks
+  ln -s \"$(command -v kubectl-rollouts)\" ~/.local/bin/kubectl_complete-rollouts")]
 pub struct Args {
     /// The shell
     #[arg(value_enum)]

@@ -88,6 +88,23 @@ You can:     kubectl rollouts promote app         let revision 2 go on; asked ea
 }
 
 #[test]
+fn names_are_completed_as_kubectl_asks_for_them() {
+    let world = recorded!("manual/02-paused-r2.json");
+    world.complete(&["promote", ""]).left(0, "app\n:4\n", "");
+    world.complete(&["promote", "b"]).left(0, ":4\n", "");
+    world.create_namespace("prod");
+    world.complete(&["promote", "-n", "p"]).left(0, "prod\n:4\n", "");
+    world.complete(&["get", "r"]).left(
+        0,
+        "rollout\tShow a rollout, its revisions, their pods and analyses as a tree\n:4\n",
+        "",
+    );
+    // Whatever goes wrong, completion is silent.
+    world.complete(&["promote", "--token", "another", ""]).left(0, ":4\n", "");
+    World::without_rollouts().complete(&["promote", ""]).left(0, ":4\n", "");
+}
+
+#[test]
 fn objects_are_printed_for_scripts() {
     let world = recorded!("manual/02-paused-r2.json");
     world.run("get rollout app -o name").left(0, "rollout.argoproj.io/app\n", "");

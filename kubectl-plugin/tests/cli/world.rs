@@ -101,6 +101,12 @@ impl World {
         }
     }
 
+    /// Creates a namespace.
+    pub fn create_namespace(&self, name: &str) {
+        let namespace = json!({"metadata": {"name": name}});
+        self.server.ask(Method::POST, "/api/v1/namespaces", &namespace).unwrap();
+    }
+
     /// Merges into the AnalysisRun of this name.
     pub fn patch_run(&self, name: &str, patch: &Value) {
         self.patch(&format!("{RUNS}/{name}"), patch);
@@ -163,6 +169,16 @@ impl World {
     /// Runs the program to its end.
     pub fn run(&self, words: &str) -> Ran {
         Ran::of(self.start(words))
+    }
+
+    /// Asks for the candidates in the place of the last word.
+    pub fn complete(&self, words: &[&str]) -> Ran {
+        let address = format!("http://{}", self.listening.address());
+        let mut command = Command::new(env!("CARGO_BIN_EXE_kubectl-rollouts"));
+        command.args(["__complete", "--server", &address, "--token", TOKEN]).args(words);
+        command.env("KUBECONFIG", "no-such-file").env("HOME", "no-such-directory");
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        Ran::of(command.spawn().unwrap())
     }
 
     /// Starts the program.
