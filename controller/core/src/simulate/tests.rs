@@ -180,6 +180,21 @@ pub(crate) fn promoted(strategy: &Value) -> Cluster {
     cluster
 }
 
+/// Version 2 has the traffic but is not promoted, as the peer leaves it while a post-promotion analysis runs, and
+/// somebody aborts it.
+pub(crate) fn aborted_after_the_switch() -> Cluster {
+    let mut cluster = updated(&json!({"abortScaleDownDelaySeconds": 5}));
+    let hash = cluster.hash(2);
+    cluster.point_by_hand("app-active", Some(&hash));
+    cluster.steer(|status| {
+        status.pause_conditions = None;
+        status.controller_pause = None;
+        status.blue_green.get_or_insert_default().active_selector = Some(hash);
+        status.abort = Some(true);
+    });
+    cluster
+}
+
 #[test]
 fn manual_from_deploy_to_rollback() {
     let mut cluster = shop(&json!({}));

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::json;
 use verdigris_crds::keys;
 
-use super::{deployed, promoted, shop, updated};
+use super::{aborted_after_the_switch, deployed, promoted, shop, updated};
 use crate::approval::Approval;
 use crate::seen::after;
 use crate::simulate::Cluster;
@@ -218,25 +218,9 @@ fn abort_scale_down_delay_0_keeps_the_new_version() {
     assert_eq!(cluster.set(2).replicas_wanted, 2);
 }
 
-/// As the peer leaves it while a post-promotion analysis runs: version 2 has the traffic, version 1 is still stable.
-fn switched_but_not_promoted() -> Cluster {
-    let mut cluster = updated(&json!({"abortScaleDownDelaySeconds": 5}));
-    let hash = cluster.hash(2);
-    cluster.point_by_hand("app-active", Some(&hash));
-    cluster.steer(|status| {
-        status.pause_conditions = None;
-        status.controller_pause = None;
-        if let Some(blue_green) = &mut status.blue_green {
-            blue_green.active_selector = Some(hash);
-        }
-        status.abort = Some(true);
-    });
-    cluster
-}
-
 #[test]
 fn a30_an_abort_after_the_switch_goes_back_to_stable_while_the_new_pods_are_unhealthy() {
-    let mut cluster = switched_but_not_promoted();
+    let mut cluster = aborted_after_the_switch();
     let name = cluster.set(2).name.clone();
     cluster.break_pods(&name, 2);
     cluster.wait(0);
@@ -247,7 +231,7 @@ fn a30_an_abort_after_the_switch_goes_back_to_stable_while_the_new_pods_are_unhe
 
 #[test]
 fn a30_what_is_selected_is_never_scaled_to_zero() {
-    let mut cluster = switched_but_not_promoted();
+    let mut cluster = aborted_after_the_switch();
     let stable = cluster.set(1).name.clone();
     cluster.break_pods(&stable, 2);
     cluster.wait(600);

@@ -12,7 +12,7 @@ mod sizes;
 use serde_json::{Value, json};
 use verdigris_crds::keys;
 
-use super::{deployed, promoted, released, shop, updated};
+use super::{aborted_after_the_switch, deployed, promoted, released, shop, updated};
 use crate::simulate::Cluster;
 
 /// `name: world, action => look, what is seen;`
@@ -155,21 +155,6 @@ fn starting(strategy: &Value) -> Cluster {
     let mut cluster = deployed(strategy);
     cluster.release();
     cluster.wait(0);
-    cluster
-}
-
-/// Version 2 has the traffic but is not promoted, as the peer leaves it while a post-promotion analysis runs, and
-/// somebody aborts it.
-fn aborted_after_the_switch() -> Cluster {
-    let mut cluster = updated(&json!({"abortScaleDownDelaySeconds": 5}));
-    let hash = cluster.hash(2);
-    cluster.point_by_hand("app-active", Some(&hash));
-    cluster.steer(|status| {
-        status.pause_conditions = None;
-        status.controller_pause = None;
-        status.blue_green.get_or_insert_default().active_selector = Some(hash);
-        status.abort = Some(true);
-    });
     cluster
 }
 
