@@ -4,7 +4,7 @@ use http::Method;
 use serde_json::{Value, json};
 use verdigris_controller::rules::Rules;
 use verdigris_playground::load::Load;
-use verdigris_tests::playing::{Playing, Server, answers, rollout, template, until};
+use verdigris_tests::playing::{Playing, Server, answers, rollout, template, until, until_within};
 
 const DEPLOYMENT: &str = "/apis/apps/v1/namespaces/default/deployments/web";
 const DEPLOYMENTS: &str = "/apis/apps/v1/namespaces/default/deployments";
@@ -13,6 +13,11 @@ const ROLLOUT: &str = "/apis/argoproj.io/v1alpha1/namespaces/default/rollouts/we
 const ROLLOUTS: &str = "/apis/argoproj.io/v1alpha1/namespaces/default/rollouts";
 const SERVICES: &str = "/api/v1/namespaces/default/services";
 const HASH: &str = "rollouts-pod-template-hash";
+const SLICES: &str = "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices";
+/// The garbage collector of kube-controller-manager looks for new kinds every half minute.
+const COLLECTED: std::time::Duration = std::time::Duration::from_secs(90);
+/// Longer than the proxies of these worlds take.
+const PROXIES: std::time::Duration = std::time::Duration::from_secs(2);
 const MANAGED_BY: &str = "argo-rollouts.argoproj.io/managed-by-rollouts";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -27,6 +32,16 @@ async fn a_deployment_becomes_a_rollout_on_a_real_kubernetes_and_no_request_fail
     for mode in ["onsuccess", "progressively"] {
         from_a_deployment(mode, Server::Real).await.expect(mode);
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_rollout_becomes_a_deployment_again_and_no_request_fails() {
+    to_a_deployment(Server::Embedded).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_rollout_becomes_a_deployment_again_on_a_real_kubernetes_and_no_request_fails() {
+    to_a_deployment(Server::Real).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -88,6 +103,62 @@ async fn from_a_deployment(mode: &str, server: Server) -> anyhow::Result<()> {
     let spec = &seen["spec"];
     anyhow::ensure!(spec.get("template").is_none() && spec.get("selector").is_none(), "{spec}");
     playing.nothing_was_refused()
+}
+
+/// As `docs/compatibility.md` says: the wheel is taken, and the Deployment's pods serve before the Rollout goes.
+async fn to_a_deployment(server: Server) -> anyhow::Result<()> {
+    let playing = Playing::start("back", Rules::default(), server).await?;
+    let spec =
+        json!({"replicas": 2, "selector": {"matchLabels": {"app": "web"}}, "template": template("v1")});
+    playing.ask(Method::POST, DEPLOYMENTS, &json!({"metadata": {"name": "web"}, "spec": spec})).await?;
+    let mut rollout = rollout("v1");
+    rollout["spec"]["template"] = Value::Null;
+    rollout["spec"]["workloadRef"] =
+        json!({"apiVersion": "apps/v1", "kind": "Deployment", "name": "web", "scaleDown": "onsuccess"});
+    playing.ask(Method::POST, ROLLOUTS, &rollout).await?;
+    playing.phase("Healthy").await?;
+    until("the Deployment to go", async || deployed(&playing).await == (0, 0)).await?;
+    let load = steady(&playing, "v1").await?;
+
+    playing.ask(Method::PATCH, ROLLOUT, &json!({"spec": {"paused": true}})).await?;
+    playing.ask(Method::PATCH, DEPLOYMENT, &json!({"spec": {"replicas": 2}})).await?;
+    until("the Deployment's pods", async || {
+        let seen = playing.ask(Method::GET, DEPLOYMENT, &Value::Null).await.unwrap_or_default();
+        seen["status"]["availableReplicas"] == 2
+    })
+    .await?;
+    let sets = playing.ask(Method::GET, REPLICA_SETS, &Value::Null).await?;
+    let mut sets = sets["items"].as_array().into_iter().flatten();
+    let own = sets.find_map(|set| set["metadata"]["labels"]["pod-template-hash"].as_str());
+    let own = own.ok_or_else(|| anyhow::anyhow!("the Deployment has no ReplicaSet"))?;
+    let pointed = json!({"spec": {"selector": {HASH: null, "pod-template-hash": own}}});
+    playing.ask(Method::PATCH, &format!("{SERVICES}/active"), &pointed).await?;
+    until("no endpoint but the Deployment's", async || endpoints(&playing, own).await).await?;
+    // Proxies follow later than endpoints do.
+    tokio::time::sleep(PROXIES).await;
+    playing.ask(Method::DELETE, ROLLOUT, &Value::Null).await?;
+    let unmarked = (Value::Null, Value::Null);
+    until("the marks to go", async || marks(&playing, "active").await == unmarked).await?;
+    until_within(COLLECTED, "the Rollout's ReplicaSet to go", async || {
+        let sets = playing.ask(Method::GET, REPLICA_SETS, &Value::Null).await.unwrap_or_default();
+        sets["items"].as_array().is_some_and(|sets| sets.len() == 1)
+    })
+    .await?;
+    let report = load.stop().await;
+    anyhow::ensure!(report.failed == 0, "{report}");
+    anyhow::ensure!(deployed(&playing).await == (2, 2), "nobody takes the pods away again");
+    playing.nothing_was_refused()
+}
+
+/// Whether all ready endpoints of the active Service are pods of the Deployment's ReplicaSet with this hash.
+async fn endpoints(playing: &Playing, hash: &str) -> bool {
+    let slices = playing.ask(Method::GET, SLICES, &Value::Null).await.unwrap_or_default();
+    let endpoints = slices["items"].as_array().into_iter().flatten().flat_map(|slice| {
+        let is_active = slice["metadata"]["labels"]["kubernetes.io/service-name"] == "active";
+        slice["endpoints"].as_array().filter(|_| is_active).into_iter().flatten()
+    });
+    let names: Vec<&str> = endpoints.filter_map(|it| it["targetRef"]["name"].as_str()).collect();
+    names.len() == 2 && names.iter().all(|name| name.starts_with(&format!("web-{hash}-")))
 }
 
 async fn to_nobody(server: Server) -> anyhow::Result<()> {
