@@ -4,6 +4,35 @@
 //! everything else, pod templates and managedFields among it, without ever building it in memory. A Rollout is kept
 //! as JSON: its schema may be anybody's, and one that does not fit our types must not stop the others.
 
+/// Says under which kind the API knows an item that has `metadata`.
+macro_rules! resource {
+    ($item:ty, $scope:ty, $group:literal, $version:literal, $kind:literal, $plural:literal) => {
+        impl Resource for $item {
+            type DynamicType = ();
+            type Scope = $scope;
+
+            fn kind((): &()) -> Cow<'_, str> {
+                $kind.into()
+            }
+            fn group((): &()) -> Cow<'_, str> {
+                $group.into()
+            }
+            fn version((): &()) -> Cow<'_, str> {
+                $version.into()
+            }
+            fn plural((): &()) -> Cow<'_, str> {
+                $plural.into()
+            }
+            fn meta(&self) -> &ObjectMeta {
+                &self.metadata
+            }
+            fn meta_mut(&mut self) -> &mut ObjectMeta {
+                &mut self.metadata
+            }
+        }
+    };
+}
+
 mod analysis;
 mod built_in;
 mod rollout;

@@ -97,39 +97,20 @@ impl ClusterAnalysisTemplateItem {
     }
 }
 
-macro_rules! resource {
-    ($item:ty, $scope:ty, $kind:literal, $plural:literal) => {
-        impl Resource for $item {
-            type DynamicType = ();
-            type Scope = $scope;
-
-            fn kind((): &()) -> Cow<'_, str> {
-                $kind.into()
-            }
-            fn group((): &()) -> Cow<'_, str> {
-                "argoproj.io".into()
-            }
-            fn version((): &()) -> Cow<'_, str> {
-                "v1alpha1".into()
-            }
-            fn plural((): &()) -> Cow<'_, str> {
-                $plural.into()
-            }
-            fn meta(&self) -> &ObjectMeta {
-                &self.metadata
-            }
-            fn meta_mut(&mut self) -> &mut ObjectMeta {
-                &mut self.metadata
-            }
-        }
-    };
-}
-
-resource!(AnalysisRunItem, NamespaceResourceScope, "AnalysisRun", "analysisruns");
-resource!(AnalysisTemplateItem, NamespaceResourceScope, "AnalysisTemplate", "analysistemplates");
+resource!(AnalysisRunItem, NamespaceResourceScope, "argoproj.io", "v1alpha1", "AnalysisRun", "analysisruns");
+resource!(
+    AnalysisTemplateItem,
+    NamespaceResourceScope,
+    "argoproj.io",
+    "v1alpha1",
+    "AnalysisTemplate",
+    "analysistemplates"
+);
 resource!(
     ClusterAnalysisTemplateItem,
     ClusterResourceScope,
+    "argoproj.io",
+    "v1alpha1",
     "ClusterAnalysisTemplate",
     "clusteranalysistemplates"
 );

@@ -259,42 +259,11 @@ impl PodItem {
     }
 }
 
-macro_rules! resource {
-    ($item:ty, $group:literal, $version:literal, $api_version:literal, $kind:literal, $plural:literal) => {
-        impl Resource for $item {
-            type DynamicType = ();
-            type Scope = NamespaceResourceScope;
-
-            fn kind((): &()) -> Cow<'_, str> {
-                $kind.into()
-            }
-            fn group((): &()) -> Cow<'_, str> {
-                $group.into()
-            }
-            fn version((): &()) -> Cow<'_, str> {
-                $version.into()
-            }
-            fn api_version((): &()) -> Cow<'_, str> {
-                $api_version.into()
-            }
-            fn plural((): &()) -> Cow<'_, str> {
-                $plural.into()
-            }
-            fn meta(&self) -> &ObjectMeta {
-                &self.metadata
-            }
-            fn meta_mut(&mut self) -> &mut ObjectMeta {
-                &mut self.metadata
-            }
-        }
-    };
-}
-
-resource!(ReplicaSetItem, "apps", "v1", "apps/v1", "ReplicaSet", "replicasets");
-resource!(TemplateItem, "apps", "v1", "apps/v1", "ReplicaSet", "replicasets");
-resource!(ServiceItem, "", "v1", "v1", "Service", "services");
-resource!(SliceItem, "discovery.k8s.io", "v1", "discovery.k8s.io/v1", "EndpointSlice", "endpointslices");
-resource!(PodItem, "", "v1", "v1", "Pod", "pods");
+resource!(ReplicaSetItem, NamespaceResourceScope, "apps", "v1", "ReplicaSet", "replicasets");
+resource!(TemplateItem, NamespaceResourceScope, "apps", "v1", "ReplicaSet", "replicasets");
+resource!(ServiceItem, NamespaceResourceScope, "", "v1", "Service", "services");
+resource!(SliceItem, NamespaceResourceScope, "discovery.k8s.io", "v1", "EndpointSlice", "endpointslices");
+resource!(PodItem, NamespaceResourceScope, "", "v1", "Pod", "pods");
 
 #[cfg(test)]
 mod tests {
