@@ -141,6 +141,21 @@ impl Playing {
         Ok(Load::start(&LoadOptions::new(address)))
     }
 
+    /// Load on the active Service from the first answer of this version on: Healthy is what the API says, and the proxies
+    /// learn of it a moment later.
+    ///
+    /// # Errors
+    /// If that version does not answer.
+    pub async fn steady_load(&self, version: &str) -> anyhow::Result<Load> {
+        until("an address", async || self.load().is_ok()).await?;
+        let first = self.load()?;
+        answers(&first, version).await?;
+        first.stop().await;
+        let load = self.load()?;
+        answers(&load, version).await?;
+        Ok(load)
+    }
+
     /// Asks the API, past all caches.
     ///
     /// # Errors

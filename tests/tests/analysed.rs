@@ -36,12 +36,7 @@ async fn analysed_under_load(server: Server) -> anyhow::Result<LoadReport> {
     }
     playing.ask(Method::POST, ROLLOUTS, &web).await?;
     playing.phase("Healthy").await?;
-    // The proxies learn of the first pods a moment after the Rollout is Healthy.
-    let first = playing.load()?;
-    answers(&first, "v1").await?;
-    first.stop().await;
-    let load = playing.load()?;
-    answers(&load, "v1").await?;
+    let load = playing.steady_load("v1").await?;
 
     playing.change("v2").await?;
     write(&playing, "2-pre", "Successful").await?;

@@ -21,10 +21,7 @@ async fn release_through_restarts() -> anyhow::Result<()> {
     let playing = Playing::start("restarts", Rules::default(), Server::Real).await?;
     let plane = playing.real().map(|real| real.plane()).expect("a real Kubernetes");
     playing.deploy("v1").await?;
-    let first = playing.load()?;
-    answers(&first, "v1").await?;
-    first.stop().await;
-    let load = playing.load()?;
+    let load = playing.steady_load("v1").await?;
     playing.change("v2").await?;
     plane.restart_apiserver().await?;
     playing.phase("Paused").await?;

@@ -84,12 +84,7 @@ fn changed_replica_set(write: &Write) -> Option<&str> {
 async fn switch_under_load(name: &str, rules: Rules, server: Server) -> anyhow::Result<LoadReport> {
     let playing = Playing::start(name, rules, server).await?;
     playing.deploy("v1").await?;
-    // Healthy is what the API says; the proxy is programmed a little later. What counts begins with its first answer.
-    let first = playing.load()?;
-    answers(&first, "v1").await?;
-    first.stop().await;
-    let load = playing.load()?;
-    answers(&load, "v1").await?;
+    let load = playing.steady_load("v1").await?;
     playing.update("v2").await?;
     playing.promote().await?;
     answers(&load, "v2").await?;

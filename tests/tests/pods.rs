@@ -7,7 +7,7 @@ use http::Method;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use verdigris_controller::rules::Rules;
-use verdigris_playground::load::{Load, LoadReport};
+use verdigris_playground::load::LoadReport;
 use verdigris_tests::playing::{Playing, Server, answers, rollout, template, until};
 
 const ROLLOUTS: &str = "/apis/argoproj.io/v1alpha1/namespaces/default/rollouts";
@@ -52,16 +52,6 @@ fn polite(version: &str) -> Value {
     template
 }
 
-/// Load whose first answer has come.
-async fn load_on(playing: &Playing) -> anyhow::Result<Load> {
-    let first = playing.load()?;
-    answers(&first, "v1").await?;
-    first.stop().await;
-    let load = playing.load()?;
-    answers(&load, "v1").await?;
-    Ok(load)
-}
-
 async fn restart_under_load(server: Server) -> anyhow::Result<LoadReport> {
     let playing = Playing::start("restart", Rules::default(), server).await?;
     let mut web = rollout("v1");
@@ -73,7 +63,7 @@ async fn restart_under_load(server: Server) -> anyhow::Result<LoadReport> {
         "metadata": {"name": "web"}, "spec": spec});
     playing.ask(Method::POST, BUDGETS, &budget).await?;
     let before = staying(&playing).await?;
-    let load = load_on(&playing).await?;
+    let load = playing.steady_load("v1").await?;
 
     // Times have whole seconds, so this one is due in a second at most.
     let newest =
@@ -122,7 +112,7 @@ async fn promote_with_labels(server: Server) -> anyhow::Result<LoadReport> {
     playing.ask(Method::POST, ROLLOUTS, &web).await?;
     playing.phase("Healthy").await?;
     anyhow::ensure!(roles(&playing).await? == counted(&[("v1", "active")]), "{:?}", roles(&playing).await?);
-    let load = load_on(&playing).await?;
+    let load = playing.steady_load("v1").await?;
     playing.update("v2").await?;
     let preview = counted(&[("v1", "active"), ("v2", "preview")]);
     anyhow::ensure!(roles(&playing).await? == preview, "{:?}", roles(&playing).await?);

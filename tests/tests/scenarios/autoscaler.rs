@@ -43,11 +43,7 @@ async fn scaled_by_load() -> anyhow::Result<()> {
         autoscaled(&playing).await == (2, 2, "100m".to_owned())
     })
     .await?;
-    until("an address", async || playing.load().is_ok()).await?;
-    let first = playing.load()?;
-    answers(&first, "v1").await?;
-    first.stop().await;
-    let load = playing.load()?;
+    let load = playing.steady_load("v1").await?;
 
     // Twice the load while an update waits for its promotion: what serves grows, the preview does not.
     playing.update("v2").await?;

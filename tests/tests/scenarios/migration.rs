@@ -3,7 +3,6 @@
 use http::Method;
 use serde_json::{Value, json};
 use verdigris_controller::rules::Rules;
-use verdigris_playground::load::Load;
 use verdigris_tests::playing::{Playing, Server, answers, rollout, template, until, until_within};
 
 const DEPLOYMENT: &str = "/apis/apps/v1/namespaces/default/deployments/web";
@@ -80,7 +79,7 @@ async fn from_a_deployment(mode: &str, server: Server) -> anyhow::Result<()> {
     let spec =
         json!({"replicas": 2, "selector": {"matchLabels": {"app": "web"}}, "template": template("v1")});
     playing.ask(Method::POST, DEPLOYMENTS, &json!({"metadata": {"name": "web"}, "spec": spec})).await?;
-    let load = steady(&playing, "v1").await?;
+    let load = playing.steady_load("v1").await?;
     let mut rollout = rollout("v1");
     rollout["spec"]["template"] = Value::Null;
     rollout["spec"]["selector"] = Value::Null;
@@ -247,7 +246,7 @@ fn canary_status(rollout: &Value) -> Value {
 async fn scaled_from_outside(server: Server) -> anyhow::Result<()> {
     let playing = Playing::start("scaled", Rules::default(), server).await?;
     playing.deploy("v1").await?;
-    let load = steady(&playing, "v1").await?;
+    let load = playing.steady_load("v1").await?;
     scale(&playing, 3).await?;
     until("3 pods that serve", async || seen(&playing).await == (3, 3)).await?;
     playing.change("v2").await?;
@@ -298,13 +297,4 @@ async fn marks(playing: &Playing, service: &str) -> (Value, Value) {
     let path = format!("{SERVICES}/{service}");
     let seen = playing.ask(Method::GET, &path, &Value::Null).await.unwrap_or_default();
     (seen["spec"]["selector"][HASH].clone(), seen["metadata"]["annotations"][MANAGED_BY].clone())
-}
-
-/// Load on the active Service, from the first answer of this version on.
-async fn steady(playing: &Playing, version: &str) -> anyhow::Result<Load> {
-    until("an address", async || playing.load().is_ok()).await?;
-    let first = playing.load()?;
-    answers(&first, version).await?;
-    first.stop().await;
-    playing.load()
 }
