@@ -5,7 +5,7 @@ use std::{fs, path::Path, time::Duration};
 use anyhow::Context as _;
 use verdigris_conformance::server::{Controllers, Server};
 
-use crate::kubectl::{Kubectl, clients};
+use super::kubectl::{Kubectl, clients};
 
 const PODS: &str = include_str!("pods.yaml");
 

@@ -4,8 +4,6 @@
 //! plays a failure again; `VERDIGRIS_RANDOM_FAILURES` ends it after so many different ones.
 //! What is found is printed. Not everything that is known has been mended: how much may differ is a number that only goes down.
 
-#![allow(clippy::unwrap_used, reason = "a test may panic")]
-
 use std::{env, sync::Arc, time::Duration};
 
 use http::Method;

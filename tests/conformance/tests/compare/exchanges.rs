@@ -1,7 +1,5 @@
 //! Every story, played against both servers, is answered as it was recorded; but for what is knowingly different.
 
-#![allow(clippy::unwrap_used, reason = "a test may panic")]
-
 use std::{collections::BTreeSet, fs, path::Path, time::Duration};
 
 use futures::StreamExt as _;

@@ -2,8 +2,6 @@
 //! with our simulated nodes behind them. The kubectl of the newest Kubernetes and the one on the PATH, over WebSockets and
 //! over SPDY.
 
-#![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
-
 mod forwarding;
 mod kubectl;
 mod place;

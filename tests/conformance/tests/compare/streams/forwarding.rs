@@ -11,7 +11,7 @@ use tokio::{
     time::timeout,
 };
 
-use crate::{
+use super::{
     kubectl::{Kubectl, steady},
     place::{PATIENCE, Place},
 };

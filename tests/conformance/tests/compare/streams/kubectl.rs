@@ -11,7 +11,7 @@ use tokio::{
 };
 use verdigris_control_plane::binaries;
 
-use crate::place::{PATIENCE, Place, cache_of};
+use super::place::{PATIENCE, Place, cache_of};
 
 /// What differs from run to run, and what stands for it.
 const VARYING: [(&str, &str); 8] = [
