@@ -31,10 +31,10 @@ const CONNECTIONS: usize = 8;
 const OBJECTS: usize = 5_000;
 /// Of each ConfigMap.
 const TEXT_BYTES: usize = 1_000;
-const LISTS: usize = 40;
+const LISTS: usize = 120;
 const LISTERS: usize = 4;
 const WATCHERS: usize = 50;
-const UPDATES: usize = 1_000;
+const UPDATES: usize = 5_000;
 /// The most that is read from a connection at once.
 const READ_BYTES: usize = 128 << 10;
 

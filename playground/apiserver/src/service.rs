@@ -34,6 +34,10 @@ pub const BODY_BYTES_MAX: usize = 3 << 20;
 /// How often a quiet watch is told the newest version, if it asked for that.
 const BOOKMARK_INTERVAL: Duration = Duration::from_secs(60);
 
+/// How long after it told something a watch waits for more to tell at once: a burst of changes is sent in fewer pieces,
+/// and no change is told later than this.
+const TOGETHER: Duration = Duration::from_millis(1);
+
 impl<B> tower::Service<http::Request<B>> for ApiServer
 where
     B: http_body::Body<Data = Bytes> + Send + 'static,
@@ -94,6 +98,7 @@ impl ApiServer {
             end: Box::pin(sleep_until(now + Duration::from_secs(answer.timeout_secs))),
             next_bookmark: Box::pin(sleep_until(now + BOOKMARK_INTERVAL)),
             ended: false,
+            told: now,
             answer,
         };
         let mut response = Response::new(StreamBody::new(watching.frames()).boxed_unsync());
@@ -109,6 +114,8 @@ struct Watching {
     end: Pin<Box<Sleep>>,
     next_bookmark: Pin<Box<Sleep>>,
     ended: bool,
+    /// When it last told anything.
+    told: Instant,
 }
 
 impl Watching {
@@ -127,13 +134,17 @@ impl Watching {
             // Listening begins before looking, so that a change in between is not missed.
             change.as_mut().enable();
             match self.server.read_watch(&mut self.answer.watch) {
-                Reading::Lines(lines) => return Some(lines),
+                Reading::Lines(lines) => {
+                    self.told = Instant::now();
+                    return Some(lines);
+                }
                 Reading::End => return None,
                 Reading::Nothing => {}
             }
             tokio::select! {
                 biased;
-                () = change => {}
+                // The first change is told at once; those that come right behind it travel together.
+                () = change => sleep_until(self.told + TOGETHER).await,
                 () = self.end.as_mut() => {
                     self.ended = true;
                     return self.answer.watch.bookmark_line();
