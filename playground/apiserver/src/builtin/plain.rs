@@ -29,6 +29,11 @@ pub(super) fn with_generation() -> Strategy {
     }
 }
 
+/// What people must not believe: that something takes effect which this server only keeps.
+fn in_vain(what: &str) -> Vec<String> {
+    vec![format!("this API server keeps {what} but does not enforce it")]
+}
+
 pub(super) fn disruption_budget() -> Strategy {
     Strategy {
         prepare_create: |budget, _| fresh_status(budget, "io.k8s.api.policy.v1.PodDisruptionBudgetStatus"),
@@ -46,6 +51,7 @@ pub(super) fn resource_quota() -> Strategy {
         prepare_update: |new, old, _| keep_status(new, old),
         validate_create: quota_rules::quota,
         validate_update: |new, _| quota_rules::quota(new),
+        warnings: |_| in_vain("a ResourceQuota"),
         ..Strategy::default()
     }
 }
@@ -71,6 +77,7 @@ pub(super) fn limit_range() -> Strategy {
         },
         validate_create: quota_rules::limit_range,
         validate_update: |new, _| quota_rules::limit_range(new),
+        warnings: |_| in_vain("a LimitRange"),
         ..Strategy::default()
     }
 }
@@ -338,6 +345,9 @@ pub(super) fn webhooks() -> Strategy {
     Strategy {
         validate_create: webhook_rules::configuration,
         validate_update: |new, _| webhook_rules::configuration(new),
+        warnings: |webhooks| {
+            if items(webhooks, "webhooks", "").next().is_none() { Vec::new() } else { in_vain("a webhook") }
+        },
         generation: GenerationRule::AllButMetadataAndStatus,
         unconditional_update: false,
         ..Strategy::default()
