@@ -117,7 +117,7 @@ async fn to_a_deployment(server: Server) -> anyhow::Result<()> {
     playing.ask(Method::POST, ROLLOUTS, &rollout).await?;
     playing.phase("Healthy").await?;
     until("the Deployment to go", async || deployed(&playing).await == (0, 0)).await?;
-    let load = steady(&playing, "v1").await?;
+    let load = playing.steady_load("v1").await?;
 
     playing.ask(Method::PATCH, ROLLOUT, &json!({"spec": {"paused": true}})).await?;
     playing.ask(Method::PATCH, DEPLOYMENT, &json!({"spec": {"replicas": 2}})).await?;
