@@ -156,14 +156,15 @@ impl Part {
 
 impl MomentLine {
     fn new(moment: &Moment) -> Self {
-        let is = |words: &str| moment.what.contains(words);
+        // Names are part of what is said, and may be any words: only its beginning and its end are ours.
+        let begins = |words: &str| moment.what.starts_with(words);
+        let ends = |words: &str| moment.what.ends_with(words);
         let class = match () {
-            () if is("paused") || is(": Inconclusive") => "paused",
-            () if is(": Failed") || is(": Error") => "degraded",
-            () if is(": Successful") => "healthy",
-            () if is("aborted") || is("Aborted") => "degraded",
-            () if is("ended") => "healthy",
-            () if is("began") => "progressing",
+            () if begins("paused") || ends(": Inconclusive") => "paused",
+            () if begins("update aborted") || ends(": Aborted") => "degraded",
+            () if ends(": Failed") || ends(": Error") => "degraded",
+            () if begins("update ended") || ends(": Successful") => "healthy",
+            () if begins("update began") || ends(" began") => "progressing",
             () => "other",
         };
         Self {
@@ -216,6 +217,20 @@ mod tests {
         assert_eq!(words(&promoted, Some(60), 50), then);
         assert_eq!(now_mark(&parts(&promoted, Some(at(60)), at(50)), at(50)).as_deref(), Some("83.33"));
         assert_eq!(words(&promoted, None, 100)[2], "done since 00:00:40");
+    }
+
+    #[test]
+    fn a_name_says_nothing_of_how_it_went() {
+        let class = |what: &str| {
+            let moment = Moment { at: at(0), when: "0s ago".to_owned(), ahead: false, what: what.to_owned() };
+            MomentLine::new(&moment).class
+        };
+        assert_eq!(class("ReplicaSet aborted-7cb7d7cbd7 created"), "other");
+        assert_eq!(class("update ended: Aborted"), "degraded");
+        assert_eq!(class("update ended: Promoted"), "healthy");
+        assert_eq!(class("paused: BlueGreenPause"), "paused");
+        assert_eq!(class("pre-promotion analysis of revision 2 began"), "progressing");
+        assert_eq!(class("post-promotion analysis of revision 2: Failed"), "degraded");
     }
 
     #[test]

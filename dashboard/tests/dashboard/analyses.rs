@@ -83,7 +83,7 @@ async fn a_cluster_without_analyses_is_no_trouble() {
     // Longer than the watches wait before they say what is wrong.
     tokio::time::sleep(std::time::Duration::from_secs(60)).await;
     let page = world.get(PAGE).await.body;
-    assert!(!page.contains("AnalysisRuns") && !page.contains("class=\"runs\""), "{page}");
+    assert!(!page.contains("AnalysisRuns") && !page.contains("class=\"analyses\""), "{page}");
 }
 
 #[tokio::test(start_paused = true)]
