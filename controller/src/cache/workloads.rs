@@ -37,9 +37,14 @@ impl Versioned for CachedWorkload {
 }
 
 impl Workloads {
-    /// Kinds that some Rollout references.
+    /// Kinds that some Rollout references. It is asked at each change that a watch shows, so it walks no references.
     pub fn kinds_referenced(&self) -> BTreeSet<WorkloadKind> {
-        self.rollouts.keys().map(|(kind, _)| *kind).collect()
+        let kinds = [WorkloadKind::Deployment, WorkloadKind::ReplicaSet, WorkloadKind::PodTemplate];
+        let is_referenced = |kind: &WorkloadKind| {
+            let first = self.rollouts.range((*kind, Key::new("", ""))..).next();
+            first.is_some_and(|((found, _), _)| found == kind)
+        };
+        kinds.into_iter().filter(is_referenced).collect()
     }
 
     pub fn link(&mut self, workload: WorkloadKey, rollout: &Key) {

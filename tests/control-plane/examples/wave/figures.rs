@@ -84,6 +84,11 @@ impl Asked {
         self
     }
 
+    /// How many there are.
+    pub fn all(&self) -> usize {
+        self.0.values().sum()
+    }
+
     fn count(&self, is_meant: impl Fn(&str, &str) -> bool) -> usize {
         let split = self.0.iter().filter_map(|(what, count)| Some((what.split_once(' ')?, count)));
         split.filter(|((verb, resource), _)| is_meant(verb, resource)).map(|(_, count)| count).sum()

@@ -24,8 +24,10 @@ const NAMESPACE: &str = "verdigris";
 const ACCOUNT: &str = "verdigris-controller";
 /// So many are measured one at a time.
 const SINGLES: usize = 50;
-/// The cluster may take so long to come to rest.
+/// Who has asked nothing for so long is at rest.
 const REST: Duration = Duration::from_secs(3);
+/// So often that is looked at: old versions go half a minute after each promotion, which is not measured.
+const LOOKS_MAX: usize = 8;
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() -> Result<()> {
@@ -52,7 +54,7 @@ async fn main() -> Result<()> {
     let before: Vec<f64> = all.iter().map(|process| process.cpu_seconds()).collect::<Result<_>>()?;
     let asked_before = figures::asked_by(&plane, NAMESPACE, ACCOUNT)?;
     let waves_seconds = waves.all().await?;
-    tokio::time::sleep(REST).await;
+    let asked = asked_at_rest(&plane).await?.since(&asked_before);
     let used: Vec<f64> = all
         .iter()
         .zip(&before)
@@ -60,7 +62,6 @@ async fn main() -> Result<()> {
         .collect::<Result<_>>()?;
     let resident = process.resident_mib()?;
     let peak = process.peak_mib()?;
-    let asked = figures::asked_by(&plane, NAMESPACE, ACCOUNT)?.since(&asked_before);
     let singles = waves.singles(SINGLES.min(count)).await?;
     ensure!(controller.try_wait()?.is_none(), "the controller ended");
     let kept = figures::tell(&figures::Found {
@@ -76,6 +77,19 @@ async fn main() -> Result<()> {
     controller.kill().await.context("ending the controller")?;
     ensure!(kept, "a figure was missed");
     Ok(())
+}
+
+/// What the controller asked, once it has told its events too: those come after all else.
+async fn asked_at_rest(plane: &ControlPlane) -> Result<figures::Asked> {
+    let mut asked = figures::asked_by(plane, NAMESPACE, ACCOUNT)?;
+    for _ in 0..LOOKS_MAX {
+        tokio::time::sleep(REST).await;
+        let before = std::mem::replace(&mut asked, figures::asked_by(plane, NAMESPACE, ACCOUNT)?);
+        if before.all() == asked.all() {
+            break;
+        }
+    }
+    Ok(asked)
 }
 
 async fn start() -> Result<ControlPlane> {
