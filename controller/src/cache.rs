@@ -4,15 +4,13 @@
 //! kept. Measured on 1,000 Rollouts with all their objects, a store of this form takes about 10 MiB.
 
 mod analysis;
+mod index;
 mod neighbours;
 mod overlaps;
 mod store;
 mod workloads;
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::{collections::BTreeSet, sync::Arc};
 
 use jiff::Timestamp;
 use kube::{Resource, ResourceExt};
@@ -24,6 +22,7 @@ use verdigris_core::{
 
 pub use self::analysis::AnalysisCache;
 use self::{
+    index::Index,
     overlaps::{Claims, Overlaps},
     store::{Store, Versioned},
     workloads::Workloads,
@@ -52,15 +51,15 @@ pub struct Cache {
     /// AnalysisRuns and their templates.
     pub analysis: AnalysisCache,
     /// Service → the Rollouts that name it.
-    rollouts_by_service: BTreeMap<Key, BTreeSet<Key>>,
+    rollouts_by_service: Index<Key>,
     /// Name that Services carry as their manager's → those Services.
-    services_by_manager: BTreeMap<Key, BTreeSet<Key>>,
+    services_by_manager: Index<Key>,
     /// Whose selectors match whose pods.
     overlaps: Overlaps,
     /// UID of a controlling owner (none: orphans) within a namespace → its ReplicaSets.
-    replica_sets_by_owner: BTreeMap<(String, Option<String>), BTreeSet<Key>>,
+    replica_sets_by_owner: Index<(String, Option<String>)>,
     /// Service → its EndpointSlices.
-    slices_by_service: BTreeMap<Key, BTreeSet<Key>>,
+    slices_by_service: Index<Key>,
 }
 
 /// A Rollout as bytes, and the little that is needed without decoding it.
@@ -140,8 +139,9 @@ impl Cache {
         namespace: &str,
         owner_uid: Option<&str>,
     ) -> impl Iterator<Item = &'a ReplicaSetSeen> {
-        let index = self.replica_sets_by_owner.get(&(namespace.to_owned(), owner_uid.map(str::to_owned)));
-        index.into_iter().flatten().filter_map(|key| self.replica_sets.get(key)).map(|cached| &cached.seen)
+        let owner = (namespace.to_owned(), owner_uid.map(str::to_owned));
+        let keys = self.replica_sets_by_owner.of(&owner);
+        keys.filter_map(|key| self.replica_sets.get(key)).map(|cached| &cached.seen)
     }
 
     /// Endpoints of a Service; `None` until EndpointSlices were listed.
@@ -150,7 +150,7 @@ impl Cache {
         if !self.slices.listed() {
             return None;
         }
-        let slices = self.slices_by_service.get(service).into_iter().flatten();
+        let slices = self.slices_by_service.of(service);
         let mut endpoints: Vec<_> =
             slices.filter_map(|key| self.slices.get(key)).flat_map(|slice| slice.endpoints.clone()).collect();
         endpoints.sort();
@@ -183,19 +183,16 @@ impl Cache {
                 concerned.extend(self.naming(&Key::new(&key.namespace, &service)).cloned());
             }
             for service in old.iter().flat_map(|old| &old.services) {
-                unlink(&mut self.rollouts_by_service, &Key::new(&key.namespace, service), key);
+                self.rollouts_by_service.unlink(Key::new(&key.namespace, service), key);
             }
             if let Some(workload) = old.as_ref().and_then(|old| old.workload_key(key)) {
-                self.workloads.unlink(&workload, key);
+                self.workloads.unlink(workload, key);
             }
             if let Some(workload) = self.rollouts.get(key).and_then(|new| new.workload_key(key)) {
                 self.workloads.link(workload, key);
             }
             for service in self.rollouts.get(key).iter().flat_map(|new| &new.services) {
-                self.rollouts_by_service
-                    .entry(Key::new(&key.namespace, service))
-                    .or_default()
-                    .insert(key.clone());
+                self.rollouts_by_service.link(Key::new(&key.namespace, service), key);
             }
             concerned.extend(self.refile(key));
         }
@@ -212,16 +209,13 @@ impl Cache {
         let mut concerned = BTreeSet::new();
         for (key, old) in &changes {
             if let Some(old) = old {
-                unlink(
-                    &mut self.replica_sets_by_owner,
-                    &(key.namespace.clone(), old.seen.controller_uid.clone()),
-                    key,
-                );
+                let owner = (key.namespace.clone(), old.seen.controller_uid.clone());
+                self.replica_sets_by_owner.unlink(owner, key);
                 self.concerned_by_replica_set(&key.namespace, old, &mut concerned);
             }
             if let Some(new) = self.replica_sets.get(key) {
                 let owner = (key.namespace.clone(), new.seen.controller_uid.clone());
-                self.replica_sets_by_owner.entry(owner).or_default().insert(key.clone());
+                self.replica_sets_by_owner.link(owner, key);
                 self.concerned_by_replica_set(&key.namespace, new, &mut concerned);
             }
         }
@@ -238,10 +232,10 @@ impl Cache {
             let new = self.services.get(key).and_then(manager);
             let old = old.as_ref().and_then(manager);
             if let Some(old) = old {
-                unlink(&mut self.services_by_manager, &old, key);
+                self.services_by_manager.unlink(old, key);
             }
             if let Some(new) = new {
-                self.services_by_manager.entry(new.clone()).or_default().insert(key.clone());
+                self.services_by_manager.link(new.clone(), key);
                 // Whether it is there and names it or not: in the latter case the mark has to go.
                 concerned.insert(new);
             }
@@ -260,13 +254,13 @@ impl Cache {
         for (key, old) in &changes {
             if let Some(old) = old {
                 let service = Key::new(&key.namespace, &old.service);
-                unlink(&mut self.slices_by_service, &service, key);
                 concerned.extend(self.naming(&service).cloned());
+                self.slices_by_service.unlink(service, key);
             }
             if let Some(new) = self.slices.get(key) {
                 let service = Key::new(&key.namespace, &new.service);
                 concerned.extend(self.naming(&service).cloned());
-                self.slices_by_service.entry(service).or_default().insert(key.clone());
+                self.slices_by_service.link(service, key);
             }
         }
         concerned
@@ -314,7 +308,7 @@ impl Cache {
     }
 
     fn naming(&self, service: &Key) -> impl Iterator<Item = &Key> {
-        self.rollouts_by_service.get(service).into_iter().flatten()
+        self.rollouts_by_service.of(service)
     }
 
     /// The selector of a Rollout, or else that of the workload it references.
@@ -399,15 +393,6 @@ fn cached_rollout(item: &RolloutItem) -> CachedRollout {
 
 fn key_of_item<T: ResourceExt>(item: &T) -> Key {
     key_of(item.meta())
-}
-
-fn unlink<I: Ord>(index: &mut BTreeMap<I, BTreeSet<Key>>, from: &I, key: &Key) {
-    if let Some(keys) = index.get_mut(from) {
-        keys.remove(key);
-        if keys.is_empty() {
-            index.remove(from);
-        }
-    }
 }
 
 #[cfg(test)]

@@ -12,8 +12,8 @@ use verdigris_crds::{BlueGreenStrategy, RolloutStatus};
 
 use super::{
     Shown,
+    index::Index,
     store::{Store, Versioned},
-    unlink,
 };
 use crate::{
     items::{
@@ -30,7 +30,7 @@ pub struct AnalysisCache {
     templates: Store<CachedTemplate>,
     cluster_templates: Store<CachedTemplate>,
     /// Rollout → the AnalysisRuns that it controls, by its name.
-    runs_by_rollout: BTreeMap<Key, BTreeSet<Key>>,
+    runs_by_rollout: Index<Key>,
     /// Rollouts that ask for an analysis: a template that changes concerns them.
     analysed: BTreeSet<Key>,
     /// Why a kind cannot be read.
@@ -80,7 +80,7 @@ impl AnalysisCache {
         strategy: Option<&BlueGreenStrategy>,
         status: Option<&RolloutStatus>,
     ) -> AnalysisSeen {
-        let owned = self.runs_by_rollout.get(rollout).into_iter().flatten();
+        let owned = self.runs_by_rollout.of(rollout);
         // A run that lost its owner is still one that the status may name.
         let status = status.and_then(|status| status.blue_green.as_ref());
         let named_runs = status.into_iter().flat_map(|status| {
@@ -129,11 +129,11 @@ impl AnalysisCache {
         for (key, old) in &changes {
             let rollout = |run: &CachedRun| Some(Key::new(&key.namespace, run.rollout.as_ref()?));
             if let Some(rollout) = old.as_ref().and_then(rollout) {
-                unlink(&mut self.runs_by_rollout, &rollout, key);
+                self.runs_by_rollout.unlink(rollout.clone(), key);
                 concerned.insert(rollout);
             }
             if let Some(rollout) = self.runs.get(key).and_then(rollout) {
-                self.runs_by_rollout.entry(rollout.clone()).or_default().insert(key.clone());
+                self.runs_by_rollout.link(rollout.clone(), key);
                 concerned.insert(rollout);
             }
         }

@@ -41,7 +41,7 @@ impl Cache {
 
     /// Services that carry this Rollout's name as their manager's.
     pub fn services_managed_by(&self, rollout: &Key) -> impl Iterator<Item = &ServiceSeen> {
-        let keys = self.services_by_manager.get(rollout).into_iter().flatten();
+        let keys = self.services_by_manager.of(rollout);
         keys.filter_map(|key| self.services.get(key))
     }
 
@@ -56,9 +56,8 @@ impl Cache {
         labels: &BTreeMap<String, String>,
     ) -> BTreeMap<String, Neighbour> {
         let namespace = &rollout.namespace;
-        let naming = services.iter().flat_map(|service| {
-            self.rollouts_by_service.get(&Key::new(namespace, service)).into_iter().flatten()
-        });
+        let naming =
+            services.iter().flat_map(|service| self.rollouts_by_service.of(&Key::new(namespace, service)));
         let overlapping = self.overlaps.with(rollout, selector, labels);
         let others: BTreeSet<&Key> = naming.chain(&overlapping).filter(|key| *key != rollout).collect();
         let seen = others.into_iter().filter_map(|key| {

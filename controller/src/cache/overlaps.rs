@@ -12,7 +12,7 @@ use std::{
 use verdigris_core::selector;
 use verdigris_crds::Selector;
 
-use super::{selects, unlink};
+use super::{index::Index, selects};
 use crate::key::Key;
 
 /// What a Rollout says of its pods.
@@ -31,8 +31,8 @@ type Place = (String, String);
 #[derive(Default)]
 pub(super) struct Overlaps {
     filed: BTreeMap<Key, Arc<Claims>>,
-    selectors: BTreeMap<Place, BTreeSet<Key>>,
-    templates: BTreeMap<Place, BTreeSet<Key>>,
+    selectors: Index<Place>,
+    templates: Index<Place>,
 }
 
 impl Claims {
@@ -67,10 +67,10 @@ impl Overlaps {
         let namespace = &key.namespace;
         let by = new.selector.as_ref().and_then(|selector| fewest(selector, namespace, &self.selectors));
         for place in by.into_iter().flatten() {
-            self.selectors.entry(place).or_default().insert(key.clone());
+            self.selectors.link(place, key);
         }
         for place in places_of(namespace, &new.labels) {
-            self.templates.entry(place).or_default().insert(key.clone());
+            self.templates.link(place, key);
         }
         self.filed.insert(key.clone(), new);
         concerned
@@ -97,15 +97,15 @@ impl Overlaps {
     /// How many selectors are found under a label.
     #[cfg(test)]
     pub fn filed_under(&self, namespace: &str, label: &str) -> usize {
-        self.selectors.get(&(namespace.to_owned(), label.to_owned())).map_or(0, BTreeSet::len)
+        self.selectors.of(&(namespace.to_owned(), label.to_owned())).count()
     }
 
     fn unfile(&mut self, key: &Key, old: &Claims) {
         for place in old.selector.iter().flat_map(|it| requirements(it, &key.namespace)).flatten() {
-            unlink(&mut self.selectors, &place, key);
+            self.selectors.unlink(place, key);
         }
         for place in places_of(&key.namespace, &old.labels) {
-            unlink(&mut self.templates, &place, key);
+            self.templates.unlink(place, key);
         }
     }
 }
@@ -119,11 +119,8 @@ fn places_of(namespace: &str, labels: &str) -> impl Iterator<Item = Place> {
     labels.lines().chain([""]).map(|line| (namespace.to_owned(), line.to_owned()))
 }
 
-fn found(
-    index: &BTreeMap<Place, BTreeSet<Key>>,
-    places: impl Iterator<Item = Place>,
-) -> impl Iterator<Item = &Key> {
-    places.filter_map(|place| index.get(&place)).flatten()
+fn found(index: &Index<Place>, places: impl Iterator<Item = Place>) -> impl Iterator<Item = &Key> {
+    places.flat_map(|place| index.of(&place))
 }
 
 /// For each requirement that asks for values: where labels are found that hold it. The last asks for nothing.
@@ -137,18 +134,12 @@ fn requirements(selector: &Selector, namespace: &str) -> Vec<Vec<Place>> {
 }
 
 /// The requirement under which the fewest are found in this index; `None` for a selector that asks for nothing at all.
-fn fewest(
-    selector: &Selector,
-    namespace: &str,
-    index: &BTreeMap<Place, BTreeSet<Key>>,
-) -> Option<Vec<Place>> {
+fn fewest(selector: &Selector, namespace: &str, index: &Index<Place>) -> Option<Vec<Place>> {
     if selector::is_empty(selector) {
         return None;
     }
     let mut requirements = requirements(selector, namespace);
     let anything = requirements.pop();
-    let count = |places: &Vec<Place>| {
-        places.iter().map(|place| index.get(place).map_or(0, BTreeSet::len)).sum::<usize>()
-    };
+    let count = |places: &Vec<Place>| places.iter().map(|place| index.of(place).count()).sum::<usize>();
     requirements.into_iter().min_by_key(count).or(anything)
 }

@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use verdigris_core::workload::{Workload, WorkloadKind, WorkloadSeen};
 
 use super::{
-    Shown, key_of_item,
+    Shown,
+    index::Index,
+    key_of_item,
     store::{Store, Versioned},
-    unlink,
 };
 use crate::{items::WorkloadItem, key::Key};
 
@@ -21,7 +22,7 @@ pub(super) struct Workloads {
     /// Kinds that cannot be read just now, and why.
     troubles: BTreeMap<WorkloadKind, String>,
     /// Workload → the Rollouts that reference it.
-    rollouts: BTreeMap<WorkloadKey, BTreeSet<Key>>,
+    rollouts: Index<WorkloadKey>,
 }
 
 /// Of a workload that nobody references only the version is kept.
@@ -41,18 +42,18 @@ impl Workloads {
     pub fn kinds_referenced(&self) -> BTreeSet<WorkloadKind> {
         let kinds = [WorkloadKind::Deployment, WorkloadKind::ReplicaSet, WorkloadKind::PodTemplate];
         let is_referenced = |kind: &WorkloadKind| {
-            let first = self.rollouts.range((*kind, Key::new("", ""))..).next();
+            let first = self.rollouts.from((*kind, Key::new("", ""))).next();
             first.is_some_and(|((found, _), _)| found == kind)
         };
         kinds.into_iter().filter(is_referenced).collect()
     }
 
     pub fn link(&mut self, workload: WorkloadKey, rollout: &Key) {
-        self.rollouts.entry(workload).or_default().insert(rollout.clone());
+        self.rollouts.link(workload, rollout);
     }
 
-    pub fn unlink(&mut self, workload: &WorkloadKey, rollout: &Key) {
-        unlink(&mut self.rollouts, workload, rollout);
+    pub fn unlink(&mut self, workload: WorkloadKey, rollout: &Key) {
+        self.rollouts.unlink(workload, rollout);
     }
 
     /// What is known of it. That it is missing, the cache never says: it may be late, and a live read settles it.
@@ -73,7 +74,7 @@ impl Workloads {
         let referenced = &self.rollouts;
         let store = self.kinds.entry(kind).or_default();
         let changes = store.shown(shown, key_of_item, |item| {
-            let seen = item.seen_if(|key| referenced.contains_key(&(kind, key)));
+            let seen = item.seen_if(|key| referenced.of(&(kind, key)).next().is_some());
             CachedWorkload { resource_version: seen.0, seen: seen.1 }
         });
         let mut concerned = BTreeSet::new();
@@ -81,7 +82,7 @@ impl Workloads {
             let new = store.get(&key).map(|cached| &cached.seen);
             let is_same = old.is_some_and(|old| new.is_some_and(|new| says_the_same(&old.seen, new)));
             if !is_same {
-                concerned.extend(referenced.get(&(kind, key)).into_iter().flatten().cloned());
+                concerned.extend(referenced.of(&(kind, key)).cloned());
             }
         }
         concerned
@@ -114,8 +115,8 @@ impl Workloads {
     }
 
     fn referencing(&self, kind: WorkloadKind) -> BTreeSet<Key> {
-        let of_kind = self.rollouts.iter().filter(|((it, _), _)| *it == kind);
-        of_kind.flat_map(|(_, rollouts)| rollouts.iter().cloned()).collect()
+        let from = self.rollouts.from((kind, Key::new("", "")));
+        from.take_while(|((it, _), _)| *it == kind).map(|(_, rollout)| rollout.clone()).collect()
     }
 }
 
