@@ -14,7 +14,7 @@ use verdigris_control_plane::binaries;
 use super::place::{PATIENCE, Place, cache_of};
 
 /// What differs from run to run, and what stands for it.
-const VARYING: [(&str, &str); 8] = [
+const VARYING: [(&str, &str); 9] = [
     (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", "TIME"),
     (r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", "UID"),
     (r"web-[a-z0-9]{6,10}-[a-z0-9]{5}", "web-POD"),
@@ -23,6 +23,8 @@ const VARYING: [(&str, &str); 8] = [
     (r"connection for \d+|forwarding \d+ ->", "connection from PORT"),
     (r"E\d{4} \d\d:\d\d:\d\d\.\d+ +\d+ [a-z0-9_]+\.go:\d+\]", "LOG"),
     (r"10\.244\.\d+\.\d+", "ADDRESS"),
+    // A kubelet says the first just after it has tried, and the second until it tries again.
+    ("image can't be pulled|trying and failing to pull image", "trying and failing to pull image"),
 ];
 
 /// A program and how it speaks.
