@@ -1,6 +1,6 @@
 //! A Rollout as JSON, and its way into our types.
 
-use std::{borrow::Cow, fmt};
+use std::{borrow::Cow, fmt, marker::PhantomData};
 
 use k8s_openapi::{NamespaceResourceScope, apimachinery::pkg::apis::meta::v1::ObjectMeta};
 use kube::Resource;
@@ -69,101 +69,70 @@ impl RolloutItem {
 
 impl<'de> Deserialize<'de> for RolloutItem {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(Lean)
+        let Apart { part, mut other } = Apart::<Apart<Vec<Managed>>>::deserialize(deserializer)?;
+        let mut status_writers = StatusWriters::default();
+        if let Some(Apart { part, other: mut metadata }) = part {
+            status_writers = StatusWriters::of(&part.unwrap_or_default());
+            if let Some(annotations) = metadata.get_mut("annotations").and_then(Value::as_object_mut) {
+                annotations.remove(keys::LAST_APPLIED);
+            }
+            other.insert(Apart::<Vec<Managed>>::FIELD.to_owned(), Value::Object(metadata));
+        }
+        let object = Value::Object(other);
+        let metadata = lean_metadata(&object["metadata"]).map_err(serde::de::Error::custom)?;
+        Ok(Self { metadata, object, status_writers })
     }
 }
 
-/// Reads an object without ever building its managedFields, which are often longer than all the rest.
-struct Lean;
+/// An object of which one field is read as something of its own. So managedFields, which are often longer than all the
+/// rest, are never built.
+struct Apart<T> {
+    part: Option<T>,
+    other: Map<String, Value>,
+}
 
-impl<'de> Visitor<'de> for Lean {
-    type Value = RolloutItem;
+/// What is read apart, and which field it is.
+trait Part<'de>: Deserialize<'de> {
+    const FIELD: &'static str;
+}
+
+impl<'de> Part<'de> for Apart<Vec<Managed>> {
+    const FIELD: &'static str = "metadata";
+}
+
+impl<'de> Part<'de> for Vec<Managed> {
+    const FIELD: &'static str = "managedFields";
+}
+
+impl<'de, T: Part<'de>> Deserialize<'de> for Apart<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(ApartVisitor(PhantomData))
+    }
+}
+
+struct ApartVisitor<T>(PhantomData<T>);
+
+impl<'de, T: Part<'de>> Visitor<'de> for ApartVisitor<T> {
+    type Value = Apart<T>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an object")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<RolloutItem, A::Error> {
-        let (mut object, mut status_writers) = (Map::new(), StatusWriters::default());
+    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Apart<T>, A::Error> {
+        let mut apart = Apart { part: None, other: Map::new() };
         while let Some(field) = fields.next_key::<String>()? {
-            let value = if field == "metadata" {
-                let Metadata { managed_fields, mut other } = fields.next_value()?;
-                status_writers = StatusWriters::of(&managed_fields.unwrap_or_default());
-                if let Some(annotations) = other.get_mut("annotations").and_then(Value::as_object_mut) {
-                    annotations.remove(keys::LAST_APPLIED);
-                }
-                Value::Object(other)
+            if field == T::FIELD {
+                apart.part = fields.next_value()?;
             } else {
-                fields.next_value()?
-            };
-            object.insert(field, value);
-        }
-        let object = Value::Object(object);
-        let metadata = lean_metadata(&object["metadata"]).map_err(serde::de::Error::custom)?;
-        Ok(RolloutItem { metadata, object, status_writers })
-    }
-}
-
-#[derive(Default)]
-struct Metadata {
-    managed_fields: Option<Vec<Managed>>,
-    other: Map<String, Value>,
-}
-
-impl<'de> Deserialize<'de> for Metadata {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(LeanMetadata)
-    }
-}
-
-struct LeanMetadata;
-
-impl<'de> Visitor<'de> for LeanMetadata {
-    type Value = Metadata;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("metadata")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Metadata, A::Error> {
-        let mut metadata = Metadata::default();
-        while let Some(field) = fields.next_key::<String>()? {
-            if field == "managedFields" {
-                metadata.managed_fields = fields.next_value()?;
-            } else {
-                metadata.other.insert(field, fields.next_value()?);
+                apart.other.insert(field, fields.next_value()?);
             }
         }
-        Ok(metadata)
+        Ok(apart)
     }
 }
 
-impl Resource for RolloutItem {
-    type DynamicType = ();
-    type Scope = NamespaceResourceScope;
-
-    fn kind((): &()) -> Cow<'_, str> {
-        Rollout::kind(&())
-    }
-    fn group((): &()) -> Cow<'_, str> {
-        Rollout::group(&())
-    }
-    fn version((): &()) -> Cow<'_, str> {
-        Rollout::version(&())
-    }
-    fn api_version((): &()) -> Cow<'_, str> {
-        Rollout::api_version(&())
-    }
-    fn plural((): &()) -> Cow<'_, str> {
-        Rollout::plural(&())
-    }
-    fn meta(&self) -> &ObjectMeta {
-        &self.metadata
-    }
-    fn meta_mut(&mut self) -> &mut ObjectMeta {
-        &mut self.metadata
-    }
-}
+resource!(RolloutItem, NamespaceResourceScope, "argoproj.io", "v1alpha1", "Rollout", "rollouts");
 
 impl fmt::Display for Undecodable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
