@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::*;
 
 /// The view of a recorded state, as of `now`.
-fn view(recording: &str, now: &str) -> RolloutView {
+pub(super) fn view(recording: &str, now: &str) -> RolloutView {
     let recording: Value = serde_json::from_str(recording).unwrap();
     let rollout: Rollout = serde_json::from_value(recording["rollout"].clone()).unwrap();
     let (replica_sets, services) = (all(&recording["replicasets"]), all(&recording["services"]));

@@ -1,29 +1,13 @@
 //! Answers about the peer's recordings: real objects in every phase.
 
-use jiff::Timestamp;
 use serde_json::Value;
 
 use super::*;
-use crate::view::{AnalysisRun, Around};
+use crate::view::tests::view;
 
 /// The answer about a recorded state, as of `now`.
 fn why(recording: &str, now: &str) -> Why {
-    let recording: Value = serde_json::from_str(recording).unwrap();
-    let rollout = serde_json::from_value(recording["rollout"].clone()).unwrap();
-    let replica_sets: Vec<_> = serde_json::from_value(recording["replicasets"].clone()).unwrap();
-    let services: Vec<_> = serde_json::from_value(recording["services"].clone()).unwrap();
-    let now: Timestamp = now.parse().unwrap();
-    let runs = recording["analysisruns"].as_array().into_iter().flatten();
-    let analysis_runs: Vec<AnalysisRun> = runs
-        .map(|run| AnalysisRun::new(serde_json::from_value(run["metadata"].clone()).unwrap(), run.clone()))
-        .collect();
-    let around = Around {
-        replica_sets: &replica_sets,
-        services: &services,
-        analysis_runs: &analysis_runs,
-        ..Around::default()
-    };
-    Why::of(&RolloutView::new(&rollout, &around, now))
+    Why::of(&view(recording, now))
 }
 
 macro_rules! recording {
