@@ -17,6 +17,10 @@ const HEADERS: [&str; 5] = ["allow", "content-type", "location", "retry-after", 
 /// Times further away than this were written by a request, not by a clock.
 const NOW_WITHIN: SignedDuration = SignedDuration::from_hours(12);
 
+/// kube-apiserver's own loop that repairs addresses tells an event of a Service whose address it has not heard of yet: by
+/// chance, and of no request.
+const BY_CHANCE: &str = "ipallocator-repair-controller";
+
 /// The letters at the end of a generated name.
 const SUFFIX_CHARS: usize = 5;
 
@@ -99,6 +103,11 @@ impl Normaliser {
                 metadata["resourceVersion"] = json!(versions.name(&found));
             }
             self.metadata(metadata);
+        }
+        for list in ["items", "rows"] {
+            if let Some(Value::Array(members)) = fields.get_mut(list) {
+                members.retain(|member| !is_by_chance(member));
+            }
         }
         if let Some(Value::Array(rows)) = fields.get_mut("rows") {
             let cells = rows
@@ -200,6 +209,12 @@ impl Normaliser {
     }
 }
 
+/// Whether it is an event told by chance, or the row of one.
+fn is_by_chance(member: &Value) -> bool {
+    let cells = member["cells"].as_array().into_iter().flatten();
+    cells.chain([&member["source"]["component"]]).any(|said| said == BY_CHANCE)
+}
+
 /// A text in which each JSON object has its keys in order.
 fn shown_sorted(text: &str) -> String {
     let mut out = String::new();
@@ -291,6 +306,22 @@ mod tests {
         assert_eq!(
             normaliser.text("Too large resource version: 99, current: 12"),
             "Too large resource version: <version>, current: <version>"
+        );
+    }
+
+    #[test]
+    fn an_event_told_by_chance_is_not_in_a_list_and_names_no_version() {
+        let now = "2026-11-21T11:00:00Z".parse().unwrap();
+        let mut normaliser = Normaliser::new("qwrtzp", now);
+        let row = |source: &str, version: &str| json!({"cells": ["<unknown>", source, "a message"], "object": {"metadata": {"resourceVersion": version}}});
+        let item = |source: &str, version: &str| json!({"source": {"component": source}, "metadata": {"resourceVersion": version}});
+        let mut list = json!({
+            "rows": [row("ipallocator-repair-controller", "7"), row("kubelet", "8")],
+            "items": [item("ipallocator-repair-controller", "7"), item("kubelet", "8")]});
+        normaliser.value(&mut list);
+        assert_eq!(
+            list,
+            json!({"rows": [row("kubelet", "<version 1>")], "items": [item("kubelet", "<version 1>")]})
         );
     }
 }
