@@ -19,6 +19,8 @@ const SERVICES: &str = "/api/v1/namespaces/default/services";
 const WEB: &str = "/apis/argoproj.io/v1alpha1/namespaces/default/rollouts/web";
 /// How long anything that has no delay of its own may take, on a machine that is busy with other tests.
 const SOON: Duration = Duration::from_secs(30);
+/// How long a request may wait for its answer: such a machine may stand still for seconds, which is no release's fault.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Which API server is in a world.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,7 +46,15 @@ impl Playing {
     /// # Errors
     /// If it does not come up.
     pub async fn start(name: &str, rules: Rules, server: Server) -> anyhow::Result<Self> {
-        Self::bare(name, &options(rules), server).await?.with_services().await
+        Self::start_with(name, &options(rules), server).await
+    }
+
+    /// The same of another playground.
+    ///
+    /// # Errors
+    /// If it does not come up.
+    pub async fn start_with(name: &str, options: &WorldOptions, server: Server) -> anyhow::Result<Self> {
+        Self::bare(name, options, server).await?.with_services().await
     }
 
     /// Starts one around this Kubernetes.
@@ -138,7 +148,7 @@ impl Playing {
     pub fn load(&self) -> anyhow::Result<Load> {
         let address = self.world.service("default", "active");
         let address = address.ok_or_else(|| anyhow::anyhow!("the proxy has no address for the Service"))?;
-        Ok(Load::start(&LoadOptions::new(address)))
+        Ok(Load::start(&LoadOptions { patience: PATIENCE, ..LoadOptions::new(address) }))
     }
 
     /// Load on the active Service from the first answer of this version on: Healthy is what the API says, and the proxies
@@ -201,7 +211,7 @@ pub async fn until_within(
 }
 
 fn options(rules: Rules) -> WorldOptions {
-    // Long enough that a proxy which still knows the old pods is met for certain.
+    // Long enough that a proxy which still knows the old pods is met.
     let programming_delay = Duration::from_millis(200);
     WorldOptions { rules, programming_delay, ..WorldOptions::default() }
 }
