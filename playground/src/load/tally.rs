@@ -15,9 +15,16 @@ pub(super) struct Tally {
     failures: Vec<Failure>,
     /// Versions in order of arrival; answers refer to them by index.
     versions: Vec<String>,
-    /// Answers on new connections: when the request was sent, and which version it met.
-    answers: Vec<(Instant, usize)>,
+    answers: Vec<Answered>,
     latencies_us: Vec<u32>,
+}
+
+/// An answer on a new connection: when its request was sent, when it was there, and which version gave it.
+#[derive(Clone, Copy)]
+struct Answered {
+    began: Instant,
+    ended: Instant,
+    version: usize,
 }
 
 impl Tally {
@@ -47,8 +54,8 @@ impl Tally {
         self.latencies_us.push(u32::try_from(took).unwrap_or(u32::MAX));
         match answer {
             Ok(version) if kind == Kind::NewConnection => {
-                let index = self.index_of(version);
-                self.answers.push((began, index));
+                let version = self.index_of(version);
+                self.answers.push(Answered { began, ended, version });
             }
             Ok(_) => {}
             Err(reason) => self.fail(Failure { after: began.duration_since(self.started), kind, reason }),
@@ -76,12 +83,26 @@ impl Tally {
         }
     }
 
-    /// One entry for each change of version. Answers arrive in another order than their requests were sent.
+    /// One entry for each change of version, in the order in which requests were sent.
+    ///
+    /// Which of two requests that were under way together came first, nobody can tell: one that meets the version before
+    /// the last change has only seen a change back if it was sent after an answer of the new version was there. Of requests
+    /// from 0 to 9 ms (v1), 5 to 9 ms (v2) and 6 to 8 ms (v1) the third is still before the change; one sent at 10 ms is not.
     fn changes(&self) -> Vec<(String, Instant)> {
         let mut answers = self.answers.clone();
-        answers.sort_by_key(|(began, _)| *began);
-        answers.dedup_by_key(|(_, version)| *version);
-        answers.into_iter().map(|(began, version)| (self.versions[version].clone(), began)).collect()
+        answers.sort_by_key(|answer| answer.began);
+        let mut changes: Vec<Answered> = Vec::new();
+        for answer in answers {
+            let before =
+                changes.len().checked_sub(2).and_then(|index| changes.get(index)).map(|it| it.version);
+            match changes.last_mut() {
+                // `ended` of a change is the first end of all its answers.
+                Some(last) if last.version == answer.version => last.ended = last.ended.min(answer.ended),
+                Some(last) if before == Some(answer.version) && answer.began <= last.ended => {}
+                _ => changes.push(answer),
+            }
+        }
+        changes.into_iter().map(|it| (self.versions[it.version].clone(), it.began)).collect()
     }
 
     fn index_of(&mut self, version: String) -> usize {
@@ -97,5 +118,37 @@ impl Tally {
         if self.failures.len() < FAILURES_KEPT {
             self.failures.push(failure);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The versions that are reported of requests, each from one millisecond to another.
+    fn reported(requests: &[(u64, u64, &str)]) -> Vec<String> {
+        let started = Instant::now();
+        let at = |milliseconds: u64| started + Duration::from_millis(milliseconds);
+        let mut tally = Tally::new(started);
+        for (began, ended, version) in requests {
+            tally.note(Kind::NewConnection, at(*began), at(*ended), Ok((*version).to_owned()));
+        }
+        tally.report(started).versions.into_iter().map(|(version, _)| version).collect()
+    }
+
+    #[test]
+    fn requests_under_way_together_have_no_order() {
+        assert_eq!(reported(&[(0, 9, "v1"), (5, 9, "v2"), (6, 8, "v1"), (10, 11, "v2")]), ["v1", "v2"]);
+        assert_eq!(reported(&[(0, 1, "v1"), (2, 30, "v2"), (3, 4, "v1"), (29, 31, "v1")]), ["v1", "v2"]);
+    }
+
+    #[test]
+    fn a_request_sent_after_an_answer_of_the_new_version_has_seen_it_change_back() {
+        assert_eq!(
+            reported(&[(0, 1, "v1"), (2, 3, "v2"), (4, 5, "v1"), (6, 7, "v2")]),
+            ["v1", "v2", "v1", "v2"]
+        );
+        let first_end_counts = [(0, 1, "v1"), (2, 30, "v2"), (3, 5, "v2"), (6, 7, "v1")];
+        assert_eq!(reported(&first_end_counts), ["v1", "v2", "v1"]);
     }
 }
