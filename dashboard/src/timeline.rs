@@ -57,9 +57,10 @@ struct Part {
 impl Timeline {
     pub(crate) fn new(view: &RolloutView, rollout: &Rollout, now: Timestamp) -> Self {
         let duration = rollout.status.as_ref().and_then(|status| status.duration.clone()).unwrap_or_default();
+        let pause = Pause::of(rollout, &duration);
         let leaving = view.replica_sets().filter_map(|set| set.scale_down.as_ref());
         let leaving = leaving.filter(|down| !down.passed).map(|down| down.at).max();
-        let parts = parts(&duration, leaving, now);
+        let parts = parts(&duration, pause, leaving, now);
         let newest_first = view.timeline.iter().rev().take(MOMENTS_MAX);
         Self {
             now: now_mark(&parts, now),
@@ -70,18 +71,44 @@ impl Timeline {
     }
 }
 
+const FOR_A_PERSON: &str = "waiting for a person";
+
+/// The pause in which the update is now.
+struct Pause {
+    since: Timestamp,
+    awaits: &'static str,
+}
+
+impl Pause {
+    /// How long people let it wait is kept with the update's times; a pause that ends by itself only stands among the
+    /// conditions of pauses.
+    fn of(rollout: &Rollout, duration: &RolloutDuration) -> Option<Self> {
+        if let Some(since) = &duration.manual_pause_started_at {
+            return Some(Self { since: since.0, awaits: FOR_A_PERSON });
+        }
+        let pauses = rollout.status.as_ref().and_then(|status| status.pause_conditions.as_ref());
+        let pause = pauses.into_iter().flatten().min_by_key(|pause| pause.start_time.0)?;
+        let awaits = if pause.reason == "BlueGreenPause" { "waiting for its time" } else { FOR_A_PERSON };
+        Some(Self { since: pause.start_time.0, awaits })
+    }
+}
+
 /// Started, paused, ended, and the old version's last moments.
 ///
 /// The status keeps how long an update was paused, not when. A blue-green pause ends with the promotion, so it is drawn
 /// right before the end: began at 07:04:07, ended at 07:04:10, paused for 3 s: paused from 07:04:07.
-fn parts(duration: &RolloutDuration, leaving: Option<Timestamp>, now: Timestamp) -> Vec<Part> {
+fn parts(
+    duration: &RolloutDuration,
+    pause: Option<Pause>,
+    leaving: Option<Timestamp>,
+    now: Timestamp,
+) -> Vec<Part> {
     let Some(began) = duration.rollout_started_at.as_ref().map(|time| time.0) else { return Vec::new() };
     let finished = duration.finished_at.as_ref().map(|time| time.0).filter(|finished| *finished >= began);
     let paused_secs = duration.total_manual_pause_duration_seconds.unwrap_or_default().max(0);
-    let pausing = duration.manual_pause_started_at.as_ref().map(|time| time.0);
     let end = finished.unwrap_or_else(|| now.max(began));
-    let paused_from = match (finished, pausing) {
-        (None, Some(since)) => since.clamp(began, end),
+    let paused_from = match (finished, &pause) {
+        (None, Some(pause)) => pause.since.clamp(began, end),
         (None, None) => end,
         (Some(finished), _) => {
             let paused = SignedDuration::from_secs(paused_secs);
@@ -91,7 +118,12 @@ fn parts(duration: &RolloutDuration, leaving: Option<Timestamp>, now: Timestamp)
     let aborted = duration.completion_status.as_deref() == Some("Aborted");
     let mut parts = vec![
         Part { class: "progressing", what: "starting up", from: began, to: paused_from },
-        Part { class: "paused", what: "waiting for a person", from: paused_from, to: end },
+        Part {
+            class: "paused",
+            what: pause.map_or(FOR_A_PERSON, |pause| pause.awaits),
+            from: paused_from,
+            to: end,
+        },
     ];
     if let Some(finished) = finished {
         let gone = leaving.map_or(finished, |leaving| leaving.max(finished));
@@ -182,6 +214,7 @@ impl MomentLine {
 mod tests {
     use super::*;
     use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+    use verdigris_crds::{Other, PauseCondition, RolloutStatus};
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(second).expect("a time")
@@ -198,7 +231,17 @@ mod tests {
     }
 
     fn words(duration: &RolloutDuration, leaving: Option<i64>, now: i64) -> Vec<String> {
-        parts(duration, leaving.map(at), at(now)).iter().map(|part| part.words(at(now))).collect()
+        words_of(&Rollout::default(), duration, leaving, now)
+    }
+
+    fn words_of(
+        rollout: &Rollout,
+        duration: &RolloutDuration,
+        leaving: Option<i64>,
+        now: i64,
+    ) -> Vec<String> {
+        let parts = parts(duration, Pause::of(rollout, duration), leaving.map(at), at(now));
+        parts.iter().map(|part| part.words(at(now))).collect()
     }
 
     #[test]
@@ -210,12 +253,27 @@ mod tests {
     }
 
     #[test]
+    fn a_pause_that_ends_by_itself_waits_for_no_person() {
+        let pause = PauseCondition {
+            reason: "BlueGreenPause".to_owned(),
+            start_time: Time(at(10)),
+            other: Other::default(),
+        };
+        let status = RolloutStatus { pause_conditions: Some(vec![pause]), ..RolloutStatus::default() };
+        let rollout = Rollout { status: Some(status), ..Rollout::default() };
+        assert_eq!(
+            words_of(&rollout, &of(0, None, 0, None), None, 40),
+            ["starting up for 10s", "waiting for its time since 00:00:10"]
+        );
+    }
+
+    #[test]
     fn a_promoted_update_keeps_the_old_version_for_a_while() {
         let promoted = of(0, None, 30, Some(40));
         let then =
             ["starting up for 10s", "waiting for a person for 30s", "old version kept warm since 00:00:40"];
         assert_eq!(words(&promoted, Some(60), 50), then);
-        assert_eq!(now_mark(&parts(&promoted, Some(at(60)), at(50)), at(50)).as_deref(), Some("83.33"));
+        assert_eq!(now_mark(&parts(&promoted, None, Some(at(60)), at(50)), at(50)).as_deref(), Some("83.33"));
         assert_eq!(words(&promoted, None, 100)[2], "done since 00:00:40");
     }
 
@@ -240,10 +298,10 @@ mod tests {
             (of(100, None, 9_999, Some(120)), 130),
             (of(100, None, -5, Some(90)), 80),
         ] {
-            let parts = parts(&duration, Some(at(1)), at(now));
+            let parts = parts(&duration, None, Some(at(1)), at(now));
             assert!(parts.iter().all(|part| part.to > part.from), "{parts:?}");
             assert!(segments(&parts, at(now)).iter().all(|segment| !segment.x.contains("NaN")));
         }
-        assert_eq!(parts(&RolloutDuration::default(), None, at(0)), []);
+        assert_eq!(parts(&RolloutDuration::default(), None, None, at(0)), []);
     }
 }
