@@ -5,6 +5,7 @@
 
 mod aftermath;
 mod intake;
+mod refusals;
 
 use std::{
     any::Any,
@@ -17,7 +18,7 @@ use std::{
 use futures::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnordered};
 use tokio::time::{Instant, sleep_until};
 use tracing::{error, info, warn};
-use verdigris_core::{observed::Refusal, workload::WorkloadKind};
+use verdigris_core::workload::WorkloadKind;
 
 use crate::{
     barrier::Barrier,
@@ -37,6 +38,7 @@ use crate::{
     server::{CallError, Server},
     watches::{Trouble, watch_all},
 };
+use refusals::Refusals;
 
 /// One controller.
 pub struct Controller {
@@ -62,8 +64,7 @@ pub struct Controller {
 /// What is remembered of a Rollout between passes. Losing it costs a repeated write or an event at most.
 #[derive(Default)]
 struct Memory {
-    refusal: Option<Held>,
-    refusals: u32,
+    refusals: Refusals,
     untold: Option<Untold>,
     /// When counts of pods have to be written that wait for company.
     counts_due: Option<Instant>,
@@ -71,15 +72,8 @@ struct Memory {
     told_of_rival: bool,
 }
 
-/// A refusal that the next passes are to know, until it is worth asking again.
-struct Held {
-    refusal: Refusal,
-    generation: i64,
-    until: Instant,
-}
-
 enum Finished {
-    Pass { rollout: Key, report: Box<Report>, knew_of_refusal: bool },
+    Pass { rollout: Key, report: Box<Report> },
     Read { object: ObjectId, read: Box<Result<Option<ReadLive>, CallError>> },
     Told { rollout: Key },
 }
@@ -225,29 +219,22 @@ impl Controller {
             let Some(observed) = gather_gone(&self.cache, &rollout) else { return self.forget(&rollout) };
             let (means, key) = (self.means.clone(), rollout.clone());
             let pass = async move { pass::run(&means, &key, observed, None, false).await };
-            return self.begin(rollout, pass.boxed(), false);
+            return self.begin(rollout, pass.boxed());
         };
         if let Some(rival) = self.rivals.of(&rollout) {
             let (rival, uid) = (rival.to_owned(), cached.uid.clone());
             return self.leave_to(rollout, rival, uid);
         }
         let memory = self.memory.entry(rollout.clone()).or_default();
-        if memory
-            .refusal
-            .as_ref()
-            .is_some_and(|held| held.until <= now || held.generation != cached.generation)
-        {
-            memory.refusal = None;
-        }
-        let refusal = memory.refusal.as_ref().map(|held| held.refusal.clone());
-        let (knew_of_refusal, untold) = (refusal.is_some(), memory.untold.take());
+        let refusals = memory.refusals.known(cached.generation, now);
+        let untold = memory.untold.take();
         let counts_wait = memory.counts_due.is_none_or(|due| now < due);
         let means = self.means.clone();
         means.counters.passes.add_one();
         let key = rollout.clone();
         let pass = match RolloutItem::decode(&cached.bytes) {
             Ok(decoded) => {
-                let observed = gather(&self.cache, decoded, refusal);
+                let observed = gather(&self.cache, decoded, refusals);
                 async move { pass::run(&means, &key, observed, untold, counts_wait).await }.boxed()
             }
             Err(fault) => {
@@ -256,7 +243,7 @@ impl Controller {
                 async move { pass::run_undecodable(&means, &key, &bytes, &fault).await }.boxed()
             }
         };
-        self.begin(rollout, pass, knew_of_refusal);
+        self.begin(rollout, pass);
     }
 
     /// Nothing of it is written any more; that is said once.
@@ -268,10 +255,10 @@ impl Controller {
         }
         let (means, key) = (self.means.clone(), rollout.clone());
         let pass = async move { pass::tell_of_rival(&means, &key, &uid, &rival) };
-        self.begin(rollout, pass.boxed(), false);
+        self.begin(rollout, pass.boxed());
     }
 
-    fn begin(&mut self, rollout: Key, pass: BoxFuture<'static, Report>, knew_of_refusal: bool) {
+    fn begin(&mut self, rollout: Key, pass: BoxFuture<'static, Report>) {
         let counters = self.counters();
         self.passes_underway += 1;
         self.underway.push(
@@ -281,7 +268,7 @@ impl Controller {
                     error!(%rollout, panic = text_of(panic.as_ref()), "a pass panicked; other Rollouts go on. Please report this");
                     Report { ending: Ending::Later(Duration::ZERO), ..Report::default() }
                 });
-                Finished::Pass { rollout, report: Box::new(report), knew_of_refusal }
+                Finished::Pass { rollout, report: Box::new(report) }
             }
             .boxed(),
         );
@@ -334,10 +321,10 @@ impl Controller {
 
     fn finish(&mut self, finished: Finished) {
         match finished {
-            Finished::Pass { rollout, mut report, knew_of_refusal } => {
+            Finished::Pass { rollout, mut report } => {
                 self.passes_underway -= 1;
                 self.put(&rollout, std::mem::take(&mut report.letters));
-                self.pass_ended(&rollout, *report, knew_of_refusal);
+                self.pass_ended(&rollout, *report);
             }
             Finished::Read { object, read } => self.read_ended(&object, *read),
             Finished::Told { rollout } => self.outbox.told(&rollout),

@@ -14,12 +14,12 @@ use crate::{cache::Cache, key::Key};
 
 /// What the caches show of a Rollout and all around it.
 #[must_use]
-pub fn gather(cache: &Cache, rollout: Rollout, refusal: Option<Refusal>) -> Observed {
+pub fn gather(cache: &Cache, rollout: Rollout, refusals: Vec<Refusal>) -> Observed {
     let namespace = rollout.metadata.namespace.clone().unwrap_or_default();
     let own = Key::new(&namespace, rollout.metadata.name.as_deref().unwrap_or_default());
     let workload = Reference::of(&rollout.spec).and_then(|reference| cache.workload(&namespace, reference));
     // Selector and template, which all else depends on, may be the workload's.
-    let mut observed = Observed { rollout, workload, refusal, ..Observed::default() };
+    let mut observed = Observed { rollout, workload, refusals, ..Observed::default() };
     let rollout = &observed.rollout;
 
     let service = |name: &str| cache.service(&Key::new(&namespace, name)).cloned();

@@ -54,7 +54,7 @@ fn told_of_refusal(observed: &Observed, decision: Decision, now: Timestamp) -> D
         !decision.writes.is_empty() && of_status
             || decision.writes.iter().any(|write| write.is_refused(refusal))
     };
-    let Some(refusal) = observed.refusal.as_ref().filter(is_wanted) else { return decision };
+    let Some(refusal) = observed.refusals.iter().find(is_wanted) else { return decision };
     let mut status = observed.rollout.status.clone().unwrap_or_default();
     let mut conditions = Conditions::of(&status);
     let stamp = whole_seconds(now);
@@ -273,7 +273,7 @@ fn claims(observed: &Observed, selector: &Selector) -> Vec<Write> {
 /// The refusal of the very ReplicaSet that would be created now.
 fn creation_refused<'a>(observed: &'a Observed, hash: &str) -> Option<&'a Refusal> {
     let what = format!("create ReplicaSet {}-{hash}", observed.name());
-    observed.refusal.as_ref().filter(|refusal| refusal.what == what)
+    observed.refusals.iter().find(|refusal| refusal.what == what)
 }
 
 /// The API server refused the ReplicaSet: for its template, which the user must correct, or for a passing reason. In

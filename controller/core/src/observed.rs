@@ -38,8 +38,8 @@ pub struct Observed {
     pub analysis: AnalysisSeen,
     /// Which parts of the above come from live reads in this pass; all else comes from the caches.
     pub fresh: BTreeSet<Fresh>,
-    /// What the API server said of the writes of the previous pass, where it refused one.
-    pub refusal: Option<Refusal>,
+    /// What the API server refused a moment ago and would refuse again, each of another write, oldest first.
+    pub refusals: Vec<Refusal>,
 }
 
 /// A part of [`Observed`] that can be read live.

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use tracing::warn;
 use verdigris_crds::keys;
 
-use super::{Controller, Held, ReadLive};
+use super::{Controller, ReadLive, refusals::HOLD_MAX};
 use crate::{
     cache::Shown,
     key::{Key, Kind, ObjectId},
@@ -19,17 +19,12 @@ use crate::{
     watches::is_ours,
 };
 
-/// How long a refused write is not tried again: doubled with each refusal in a row.
-const REFUSAL_HOLD_MIN: Duration = Duration::from_secs(1);
-/// Longest such wait: permissions and quotas are mended by people.
-const REFUSAL_HOLD_MAX: Duration = Duration::from_secs(60);
-
 /// How long counts of pods wait for company before they are written: pods seldom come alone, and what else there is to
 /// say takes the counts along.
 const COUNTS_WAIT: Duration = Duration::from_secs(1);
 
 impl Controller {
-    pub(super) fn pass_ended(&mut self, rollout: &Key, report: Report, knew_of_refusal: bool) {
+    pub(super) fn pass_ended(&mut self, rollout: &Key, report: Report) {
         let now = Instant::now();
         let deadline = now + self.options.barrier_wait;
         for (object, until) in report.waits {
@@ -46,7 +41,7 @@ impl Controller {
                 Ending::Done if report.gone => None,
                 // It went while the pass was under way, which therefore saw nothing of what is left behind.
                 Ending::Done | Ending::Outdated => Some(Duration::ZERO),
-                Ending::Refused(_) => Some(REFUSAL_HOLD_MAX),
+                Ending::Refused(_) => Some(HOLD_MAX),
                 Ending::Later(wait) => Some(wait),
             };
             let ended = again.map_or(Ended::Changed, |wait_min| Ended::Failed { wait_min });
@@ -71,22 +66,19 @@ impl Controller {
         let quiet = if report.wrote || report.counts_wait { Ended::Changed } else { Ended::Unchanged };
         let (how, look_again) = match report.ending {
             Ending::Done => {
-                if report.wrote && !knew_of_refusal {
-                    memory.refusals = 0;
+                if report.wrote {
+                    memory.refusals.ended_well();
                 }
                 let look_again = report.look_again.map(|at| instant_of(at, self.ports.clock.now(), now));
-                let ask_again = memory.refusal.as_ref().map(|held| held.until);
+                let ask_again = memory.refusals.ask_again();
                 let all = look_again.into_iter().chain(ask_again).chain(watch_again).chain(counts_due);
                 (quiet, all.fold(resync, Instant::min))
             }
             Ending::Outdated => (quiet, now),
-            Ending::Refused(refusal) => {
-                let hold = REFUSAL_HOLD_MIN.saturating_mul(1 << memory.refusals.min(6)).min(REFUSAL_HOLD_MAX);
-                memory.refusals = memory.refusals.saturating_add(1);
-                memory.refusal = Some(Held { refusal, generation: cached.generation, until: now + hold });
-                // The next pass is to tell of it at once. One that knew and asked again has to wait.
-                if knew_of_refusal { (Ended::Failed { wait_min: hold }, resync) } else { (quiet, now) }
-            }
+            Ending::Refused(refusal) => match memory.refusals.hold(refusal, cached.generation, now) {
+                None => (quiet, now),
+                Some(wait_min) => (Ended::Failed { wait_min }, resync),
+            },
             Ending::Later(wait_min) => (Ended::Failed { wait_min }, resync),
         };
         self.queue.ended(rollout, how, Some(look_again), now);

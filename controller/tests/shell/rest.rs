@@ -114,6 +114,30 @@ async fn a_write_that_is_refused_for_ever_holds_up_neither_promotion_nor_abort()
 }
 
 #[tokio::test(start_paused = true)]
+async fn two_writes_that_are_refused_for_ever_hold_up_no_promotion() {
+    let world = World::new();
+    world.wire.judge(|call| {
+        let points = call.path.contains("/services/app-preview");
+        let marks = call.path.contains("/replicasets/");
+        if call.method == "PATCH" && (points || marks) {
+            Fate::Answer(403, "Forbidden")
+        } else {
+            Fate::Deliver
+        }
+    });
+    let _controller = world.start();
+    world.deploy("app");
+    world.until_phase("app", "Healthy").await;
+    world.set_image("app", "example/app:2");
+    world.pass(600).await;
+    assert_eq!(world.phase("app"), "Paused");
+    let before = world.selected("app-active");
+    world.promote("app");
+    world.pass(2).await;
+    assert_ne!(world.selected("app-active"), before);
+}
+
+#[tokio::test(start_paused = true)]
 async fn told_to_stop_it_ends_what_is_under_way_and_begins_nothing() {
     let world = World::new();
     let clock = TokioClock::starting_at(world.now());

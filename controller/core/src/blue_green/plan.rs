@@ -8,7 +8,7 @@ use verdigris_crds::{BlueGreenStrategy, RolloutSpec, RolloutStatus, Selector};
 
 use crate::decision::{Event, NewReplicaSet, Precondition, ReplicaSetChange, TemplateChange, Write};
 use crate::observed::analysis::AnalysisRunSeen;
-use crate::observed::{Fresh, Observed, ReplicaSetSeen, ServiceSeen};
+use crate::observed::{Fresh, Observed, Refusal, ReplicaSetSeen, ServiceSeen};
 
 use super::analysis::Outcome;
 use super::restart::Restart;
@@ -73,9 +73,9 @@ impl Pass<'_> {
         seen.hash(self.observed.name()).unwrap_or_default()
     }
 
-    /// Whether the API server refused this very write a moment ago, and would again.
-    pub fn is_refused(&self, write: &Write) -> bool {
-        self.observed.refusal.as_ref().is_some_and(|refusal| write.is_refused(refusal))
+    /// What the API server said when it refused this very write a moment ago; it would again.
+    pub fn refusal_of(&self, write: &Write) -> Option<&Refusal> {
+        self.observed.refusals.iter().find(|refusal| write.is_refused(refusal))
     }
 
     /// The owned ReplicaSet with this hash, the current one not excepted.
@@ -106,8 +106,8 @@ pub(crate) struct Draft {
     pub scale_events: Vec<Event>,
     pub active_events: Vec<Event>,
     pub analysis: Outcome,
-    /// Whether something is left out because the API server refuses it.
-    pub left_out: bool,
+    /// Why something is left out, where the API server refuses it.
+    pub left_out: Option<Refusal>,
 }
 
 impl Draft {
@@ -123,21 +123,23 @@ impl Draft {
     /// Leaves out what the API server refuses, so that the rest need not wait for it. What is done to pods is done in
     /// order: nothing comes after what is refused. (The active Service is not among these: all else depends on it.)
     pub fn leave_out_refused(&mut self, pass: &Pass<'_>) {
-        let stays = |write: &Write| !pass.is_refused(write);
-        let lists = [&mut self.delete, &mut self.analysis.writes, &mut self.analysis.deletes];
-        for list in lists {
-            let all = list.len();
-            list.retain(stays);
-            self.left_out |= list.len() < all;
+        let left_out = &mut self.left_out;
+        let mut goes =
+            |write: &Write| pass.refusal_of(write).map(|refusal| note(left_out, refusal)).is_some();
+        for list in [&mut self.delete, &mut self.analysis.writes, &mut self.analysis.deletes] {
+            list.retain(|write| !goes(write));
         }
-        if let Some(refused) = self.pods.iter().position(|write| !stays(write)) {
+        if let Some(refused) = self.pods.iter().position(&mut goes) {
             self.pods.truncate(refused);
-            self.left_out = true;
         }
-        if self.annotate.clone().map(Write::AnnotateRollout).is_some_and(|write| !stays(&write)) {
+        if self.annotate.clone().map(Write::AnnotateRollout).is_some_and(|write| goes(&write)) {
             self.annotate = None;
-            self.left_out = true;
         }
+    }
+
+    /// Notes that this is why something is left out.
+    pub fn leave_out(&mut self, refusal: &Refusal) {
+        note(&mut self.left_out, refusal);
     }
 
     pub fn into_writes(self) -> Vec<Write> {
@@ -161,6 +163,11 @@ impl Draft {
         let lists = [&self.grow, &self.shrink, &self.delete];
         self.create.is_some() || lists.into_iter().any(|list| !list.is_empty())
     }
+}
+
+/// The first thing that is left out is the one that is told.
+fn note(left_out: &mut Option<Refusal>, refusal: &Refusal) {
+    left_out.get_or_insert_with(|| refusal.clone());
 }
 
 /// A Normal event.

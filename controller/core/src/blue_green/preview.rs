@@ -19,8 +19,9 @@ pub(crate) fn point(pass: &Pass<'_>, steering: &Steering, draft: &mut Draft) -> 
     }
     let Some(target) = target(pass, steering, service) else { return live() };
     draft.preview = services::write(service, &target, pass.observed.name());
-    if draft.preview.as_ref().is_some_and(|write| pass.is_refused(write)) {
-        (draft.preview, draft.left_out) = (None, true);
+    if let Some(refusal) = draft.preview.as_ref().and_then(|write| pass.refusal_of(write)) {
+        draft.preview = None;
+        draft.leave_out(refusal);
         return live();
     }
     let recorded = recorded(pass);

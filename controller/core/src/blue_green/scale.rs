@@ -253,8 +253,8 @@ fn apply(pass: &Pass<'_>, change: Change<'_>, revision: u64, draft: &mut Draft) 
     let (shrinks, is_last) = (change.shrinks(), change.is_last);
     let name = change.seen.name.clone();
     let Some(write) = change.into_write() else { return };
-    if pass.is_refused(&write) {
-        draft.left_out = true;
+    if let Some(refusal) = pass.refusal_of(&write) {
+        draft.leave_out(refusal);
         return;
     }
     if from != to {

@@ -24,7 +24,7 @@ pub(crate) fn relieve(pass: &Pass<'_>, promotion: &Promotion, draft: &mut Draft)
     let have = deployment.replicas.unwrap_or(0);
     // A Service that is being switched just now is looked at again once it is.
     let waits = pass.halted() || draft.active.is_some() || pass.replicas == 0;
-    if mode == ScaleDown::Never || have <= 0 || waits || is_refused(pass).is_some() {
+    if mode == ScaleDown::Never || have <= 0 || waits || refusal(pass).is_some() {
         return;
     }
     let selected = pass.active.hash();
@@ -59,13 +59,8 @@ pub(crate) fn relieve(pass: &Pass<'_>, promotion: &Promotion, draft: &mut Draft)
 }
 
 /// The API server's refusal to scale the Deployment, where that is what it refused: nothing else waits for it.
-pub(crate) fn is_refused<'p>(pass: &Pass<'p>) -> Option<&'p Refusal> {
-    pass.observed.refusal.as_ref().filter(|refusal| is_of_workload(refusal))
-}
-
-/// Whether this is about the referenced Deployment.
-pub(crate) fn is_of_workload(refusal: &Refusal) -> bool {
-    refusal.what.starts_with("scale Deployment ")
+pub(crate) fn refusal<'p>(pass: &Pass<'p>) -> Option<&'p Refusal> {
+    pass.observed.refusals.iter().find(|refusal| refusal.what.starts_with("scale Deployment "))
 }
 
 /// Whether the version's pods are all of the active Service's ready endpoints, by what they show or else by the clock;

@@ -83,7 +83,7 @@ fn world() -> Observed {
         neighbours: BTreeMap::new(),
         gone: false,
         fresh: fresh.into_iter().chain(["shop-h1", "shop-h2"].map(|name| Fresh::Pods(name.into()))).collect(),
-        refusal: None,
+        refusals: Vec::new(),
     }
 }
 

@@ -48,7 +48,7 @@ impl Cluster {
             workload: self.rollout.spec.workload_ref.as_ref().and(self.workload.clone()),
             analysis: self.analysis_seen(),
             fresh: fresh.clone(),
-            refusal: None,
+            refusals: Vec::new(),
         }
     }
 

@@ -41,7 +41,7 @@ fn observe(old: &Cluster, new: &Cluster, parts: [bool; 4], fresh: &BTreeSet<Fres
         workload: if lags(Fresh::Workload, parts[0]) { past.workload } else { truth.workload },
         analysis: analysis(past.analysis, truth.analysis, parts[3], fresh),
         fresh: fresh.clone(),
-        refusal: None,
+        refusals: Vec::new(),
     }
 }
 

@@ -11,13 +11,12 @@ use crate::observed::Refusal;
 
 /// Tells what is left out of this pass because the API server refuses it. Nothing else waits for that.
 pub(super) fn tell(pass: &Pass<'_>, draft: &Draft, conditions: &mut Conditions) -> Option<Event> {
-    let of_workload = workload::is_refused(pass);
-    let left_out = pass.observed.refusal.as_ref().filter(|_| draft.left_out);
-    let Some(refusal) = left_out.or(of_workload) else {
+    let of_workload = workload::refusal(pass);
+    let Some(refusal) = draft.left_out.as_ref().or(of_workload) else {
         conditions.remove(keys::WRITE_REFUSED);
         return None;
     };
-    put(refusal, conditions, pass.stamp).filter(|_| of_workload.is_none())
+    put(refusal, conditions, pass.stamp).filter(|_| Some(refusal) != of_workload)
 }
 
 /// Sets the condition; the event that tells it, where that is news.

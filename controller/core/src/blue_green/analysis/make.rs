@@ -83,8 +83,7 @@ enum Name<'a> {
 /// `<rollout>-<hash>-<revision>-pre`; then the same with `.1`, `.2` and so on.
 fn name<'a>(pass: &'a Pass<'_>, moment: Moment, sha256: &str) -> Name<'a> {
     let base = format!("{}-{}-{}-{}", pass.observed.name(), pass.hash, pass.revision, moment.infix());
-    let refusal = pass.observed.refusal.as_ref();
-    let refused = refusal.and_then(|refusal| {
+    let refused = pass.observed.refusals.iter().rev().find_map(|refusal| {
         let number = refusal.what.strip_prefix("create AnalysisRun ")?.strip_prefix(&base)?;
         let number: usize = if number.is_empty() { 0 } else { number.strip_prefix('.')?.parse().ok()? };
         Some((refusal, number))

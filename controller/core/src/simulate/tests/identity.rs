@@ -89,9 +89,13 @@ fn refusal(cluster: &Cluster, code: u16, reason: &str) -> Refusal {
     }
 }
 
-fn decided(cluster: &Cluster, refusal: Option<Refusal>, fresh: &BTreeSet<Fresh>) -> Decision {
+fn decided(
+    cluster: &Cluster,
+    refusals: impl IntoIterator<Item = Refusal>,
+    fresh: &BTreeSet<Fresh>,
+) -> Decision {
     let mut observed = cluster.observe(fresh);
-    observed.refusal = refusal;
+    observed.refusals.extend(refusals);
     match crate::decide(&observed, cluster.now) {
         Outcome::Decided(decision) => *decision,
         Outcome::NeedFresh(needs) => panic!("needs {needs:?}"),
@@ -103,7 +107,7 @@ fn a_name_that_a_stranger_has_taken_leads_to_another() {
     let cluster = shop(&json!({}));
     let refusal = refusal(&cluster, 409, "AlreadyExists");
     let mut observed = cluster.observe(&BTreeSet::new());
-    observed.refusal = Some(refusal.clone());
+    observed.refusals = vec![refusal.clone()];
     let asks = crate::decide(&observed, cluster.now);
     assert_eq!(
         asks,
@@ -207,6 +211,16 @@ fn what_is_refused_holds_up_nothing_else() {
     let status = decision.status.blue_green.as_ref().expect("a status");
     assert_eq!(status.preview_selector, None, "the status says what is so");
     assert!(decision.status.conditions.iter().flatten().any(|it| it.type_ == keys::WRITE_REFUSED));
+    // Of two, each is left out.
+    let mut scaled = cluster.observe(&fresh);
+    scaled.rollout.spec.replicas = Some(5);
+    scaled.refusals = vec![refused(format!("point Service app-preview at {new}"))];
+    let Outcome::Decided(decision) = crate::decide(&scaled, cluster.now) else { panic!("all is there") };
+    let scales = words(&decision).into_iter().filter(|write| write.contains("ReplicaSet"));
+    scaled.refusals.extend(scales.map(refused));
+    assert!(scaled.refusals.len() > 1, "{:?}", decision.writes);
+    let Outcome::Decided(decision) = crate::decide(&scaled, cluster.now) else { panic!("all is there") };
+    assert_eq!(words(&decision), [format!("point Service app-active at {old}")]);
     // All else depends on the active Service.
     let decision = decided(&cluster, Some(refused(format!("point Service app-active at {old}"))), &fresh);
     assert_eq!(words(&decision), [""; 0]);

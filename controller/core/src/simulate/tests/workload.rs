@@ -203,12 +203,12 @@ fn a_refusal_to_scale_the_deployment_stops_nothing_else() {
     cluster.edit_workload(|it| it.replicas = Some(2));
     cluster.set_image("example/app:2");
     let mut observed = cluster.observe(&BTreeSet::new());
-    observed.refusal = Some(crate::observed::Refusal {
+    observed.refusals = vec![crate::observed::Refusal {
         what: "scale Deployment app to 0".into(),
         code: 403,
         reason: "Forbidden".into(),
         message: "no".into(),
-    });
+    }];
     let Outcome::Decided(decision) = crate::decide(&observed, cluster.now) else { panic!("all is there") };
     assert!(matches!(decision.writes.first(), Some(Write::CreateReplicaSet(_))), "{:?}", decision.writes);
     let told = decision.status.conditions.into_iter().flatten().any(|it| it.type_ == keys::WRITE_REFUSED);
