@@ -1,5 +1,5 @@
 //! Random requests to the embedded server alone: whatever comes, it answers; no watch ever disagrees with a list; and
-//! what it remembers is bounded.
+//! what it remembers is bounded. (That is measured in a process of its own.)
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 

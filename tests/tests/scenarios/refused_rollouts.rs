@@ -12,8 +12,8 @@ use tokio::time::{Duration, Instant, sleep};
 use verdigris_control_plane::{ControlPlane, Options};
 use verdigris_playground_apiserver::server::ApiServer;
 
-const DEFINITION: &str = include_str!("../../crds/yaml/rollouts.argoproj.io.yaml");
-const RECORDED: &str = include_str!("../fixtures/refused-rollouts.json");
+const DEFINITION: &str = include_str!("../../../crds/yaml/rollouts.argoproj.io.yaml");
+const RECORDED: &str = include_str!("../../fixtures/refused-rollouts.json");
 /// How long a server may take to serve a new definition.
 const ESTABLISHED_MAX: Duration = Duration::from_secs(30);
 const ROLLOUTS: &str = "/apis/argoproj.io/v1alpha1/namespaces/default/rollouts";
