@@ -10,7 +10,7 @@ use futures::{StreamExt, pin_mut};
 use kube::{
     Api, Client, Resource,
     api::{DeleteParams, Patch, PatchParams, PostParams},
-    core::{DeserializeGuard, Request},
+    core::{ApiResource, Request},
     runtime::{WatchStreamExt, utils::Backoff, watcher},
 };
 use serde::de::DeserializeOwned;
@@ -22,8 +22,10 @@ use crate::{
     sync::{Gate, lock},
 };
 
+mod raw;
 mod store;
 
+use raw::Raw;
 pub use store::Change;
 use store::Store;
 
@@ -117,7 +119,7 @@ impl<K: Kind> Cache<K> {
             .request(namespace)
             .create(&PostParams::default(), body.to_string().into_bytes())
             .map_err(kube::Error::BuildRequest)?;
-        Ok(self.take_in(self.inner.client.request(request).await?))
+        Ok(self.take_in(self.ask(request).await?))
     }
 
     /// Creates a subresource of one object, such as a pod's binding; its answer is not an object of this kind.
@@ -142,7 +144,7 @@ impl<K: Kind> Cache<K> {
             .request(&key.namespace)
             .patch(&key.name, &PatchParams::default(), &patch)
             .map_err(kube::Error::BuildRequest)?;
-        Ok(self.take_in(self.inner.client.request(request).await?))
+        Ok(self.take_in(self.ask(request).await?))
     }
 
     /// Merge-patches a subresource (`status`, `scale`) of the very object with this uid.
@@ -168,7 +170,7 @@ impl<K: Kind> Cache<K> {
             .request(&key.namespace)
             .patch_subresource("status", &key.name, &PatchParams::default(), &patch)
             .map_err(kube::Error::BuildRequest)?;
-        Ok(self.take_in(self.inner.client.request(request).await?))
+        Ok(self.take_in(self.ask(request).await?))
     }
 
     /// Deletes the object if it is still the one that `params` names in its preconditions. One that is already gone
@@ -186,8 +188,8 @@ impl<K: Kind> Cache<K> {
         };
         let request =
             self.request(&key.namespace).delete(&key.name, &params).map_err(kube::Error::BuildRequest)?;
-        match self.inner.client.request_status::<K>(request).await {
-            Ok(answer) => match answer.left() {
+        match self.inner.client.request_status::<Value>(request).await {
+            Ok(answer) => match answer.left().map(decoded::<K>).transpose()? {
                 Some(object) if still_there(&object) => drop(self.take_in(object)),
                 Some(_) => self.change(|store| store.remove(key, uid)),
                 // A bare success does not say whether finalizers hold the object; the watch will.
@@ -206,7 +208,7 @@ impl<K: Kind> Cache<K> {
     pub async fn refresh(&self, key: &ObjectKey) {
         let built = self.request(&key.namespace).get(&key.name, &kube::api::GetParams::default());
         if let Ok(request) = built
-            && let Ok(object) = self.inner.client.request::<K>(request).await
+            && let Ok(object) = self.ask(request).await
         {
             self.take_in(object);
         }
@@ -246,6 +248,10 @@ impl<K: Kind> Cache<K> {
         answer
     }
 
+    async fn ask(&self, request: http::Request<Vec<u8>>) -> kube::Result<K> {
+        decoded(self.inner.client.request(request).await?)
+    }
+
     fn request(&self, namespace: &str) -> Request {
         let namespace = (!namespace.is_empty()).then_some(namespace);
         Request::new(K::url_path(&self.inner.resource, namespace))
@@ -263,14 +269,14 @@ impl<K: Kind> Cache<K> {
 
     /// Follows the kind for ever. An object that does not decode is logged and left out; the others go on.
     pub(crate) async fn follow(self) {
-        let api: Api<DeserializeGuard<K>> = Api::all_with(self.inner.client.clone(), &self.inner.resource);
-        self.follow_through(api, |guarded| match guarded.0 {
-            Ok(object) => Some(object),
-            Err(invalid) => {
-                let kind = K::kind(&self.inner.resource);
-                warn!(%kind, key = %ObjectKey::of(&invalid.metadata), error = invalid.error, "object does not decode");
-                None
-            }
+        let kind = ApiResource::erase::<K>(&self.inner.resource);
+        let api: Api<Raw> = Api::all_with(self.inner.client.clone(), &kind);
+        self.follow_through(api, |raw| {
+            let decoded = serde_json::from_value(raw.object);
+            let warn = |error: &serde_json::Error| {
+                warn!(kind = kind.kind, key = %ObjectKey::of(&raw.metadata), %error, "object does not decode");
+            };
+            decoded.inspect_err(warn).ok()
         })
         .await;
     }
@@ -311,6 +317,10 @@ impl<K: Kind> Cache<K> {
             }
         }
     }
+}
+
+fn decoded<K: DeserializeOwned>(object: Value) -> kube::Result<K> {
+    serde_json::from_value(object).map_err(kube::Error::SerdeError)
 }
 
 /// What no reader of a cache looks at.
