@@ -45,5 +45,9 @@ pub struct Options {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Subcommand)]
 pub enum Command {
     /// Plays a blue-green release unattended, under load, and checks every step; takes about 45 s
-    Tour,
+    Tour {
+        /// How many times as long anything may take, on a machine that is slow or busy
+        #[arg(long, value_name = "TIMES", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=60))]
+        patience: u32,
+    },
 }

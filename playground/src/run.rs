@@ -46,11 +46,11 @@ pub fn run(options: &Options) -> anyhow::Result<bool> {
 async fn play(options: &Options, home: &Home) -> anyhow::Result<bool> {
     let world = World::start(&WorldOptions::from(options), home).await?;
     match options.command {
-        Some(Command::Tour) => {
+        Some(Command::Tour { patience }) => {
             let kubectl = Kubectl::find(home).await?;
             guide::welcome(&world, &mut stdout());
-            let summary = tour::play(&Stage { world: &world, home, kubectl: &kubectl }, &mut stdout()).await;
-            Ok(summary.held())
+            let stage = Stage { world: &world, home, kubectl: &kubectl, patience };
+            Ok(tour::play(&stage, &mut stdout()).await.held())
         }
         None => {
             guide::welcome(&world, &mut stdout());

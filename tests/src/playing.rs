@@ -18,7 +18,7 @@ const ROLLOUTS: &str = "/apis/argoproj.io/v1alpha1/namespaces/default/rollouts";
 const SERVICES: &str = "/api/v1/namespaces/default/services";
 const WEB: &str = "/apis/argoproj.io/v1alpha1/namespaces/default/rollouts/web";
 /// How long anything that has no delay of its own may take, on a machine that is busy with other tests.
-const SOON: Duration = Duration::from_secs(30);
+const SOON: Duration = Duration::from_secs(60);
 /// How long a request may wait for its answer: such a machine may stand still for seconds, which is no release's fault.
 const PATIENCE: Duration = Duration::from_secs(20);
 

@@ -11,8 +11,6 @@ use super::{
 };
 use crate::load::{Load, LoadOptions};
 
-/// What the controller and the cluster may take for anything that has no delay of its own.
-const SOON: Duration = Duration::from_secs(10);
 /// `scaleDownDelaySeconds` is not set in the example: this is its default.
 const SCALE_DOWN_DELAY: Duration = Duration::from_secs(30);
 /// How much earlier than the delay the old version may be seen gone: the deadline is a whole second of the wall clock.
@@ -54,7 +52,8 @@ impl<W: Write> Tour<'_, W> {
         ensure!(page.text.contains(ROLLOUT), "the dashboard does not show {ROLLOUT}");
         self.narrator.saw(&format!("the dashboard shows it: {}", dashboard.url()));
         let address = self.address(ACTIVE)?;
-        let options = LoadOptions::new(address);
+        let mut options = LoadOptions::new(address);
+        options.patience *= self.stage.patience;
         self.load = Some(Load::start(&options));
         self.narrator.saw(&format!(
             "from here on, {} requests a second go to the active Service, http://{address}",
@@ -90,7 +89,8 @@ impl<W: Write> Tour<'_, W> {
         self.kubectl(&["rollouts", "promote", ROLLOUT, "-n", NAMESPACE]).await?;
         let switched = Instant::now();
         self.answered("promoted with the plugin", V2, switched).await?;
-        self.kubectl(&["rollouts", "status", ROLLOUT, "-n", NAMESPACE, "--timeout", "10s"]).await?;
+        let timeout = format!("{}s", self.soon().as_secs());
+        self.kubectl(&["rollouts", "status", ROLLOUT, "-n", NAMESPACE, "--timeout", &timeout]).await?;
         let scene =
             self.until("revision 2 to be Healthy", |seen| seen.phase == "Healthy" && seen.selects(2, 2));
         let scene = scene.await?;
@@ -101,7 +101,7 @@ impl<W: Write> Tour<'_, W> {
 
     async fn scale_down(&mut self, switched: Instant) -> anyhow::Result<()> {
         self.narrator.step("Revision 1 stays warm for 30 seconds, then goes");
-        let within = SCALE_DOWN_DELAY + SOON;
+        let within = SCALE_DOWN_DELAY + self.soon();
         let scene = self.look.until("revision 1 to be scaled to 0", within, |seen| seen.up(&[2])).await?;
         let after = switched.elapsed();
         self.narrator.saw(&scene.to_string());
@@ -130,7 +130,7 @@ impl<W: Write> Tour<'_, W> {
         let dashboard = self.stage.world.dashboard();
         let path = dashboard.rollout(NAMESPACE, ROLLOUT);
         // The page follows the cluster by a moment.
-        let page = eventually(SOON, async || {
+        let page = eventually(self.soon(), async || {
             let page = browser::read(dashboard.address, &path).await.ok()?;
             page.text.contains("/promote\"").then_some(page)
         });
@@ -168,7 +168,7 @@ impl<W: Write> Tour<'_, W> {
         what: &'a str,
         as_described: impl Fn(&Scene) -> bool + 'a,
     ) -> impl Future<Output = anyhow::Result<Scene>> + 'a {
-        self.look.until(what, SOON, as_described)
+        self.look.until(what, self.soon(), as_described)
     }
 
     fn address(&self, service: &str) -> anyhow::Result<std::net::SocketAddr> {
@@ -179,7 +179,7 @@ impl<W: Write> Tour<'_, W> {
     /// What a browser sees at a Service.
     async fn answers(&mut self, service: &str, wanted: &str) -> anyhow::Result<()> {
         let address = self.address(service)?;
-        let seen = eventually(SOON, async || {
+        let seen = eventually(self.soon(), async || {
             let page = browser::read(address, "/").await.ok()?;
             page.text.starts_with(wanted).then_some(page.text)
         });
@@ -195,12 +195,12 @@ impl<W: Write> Tour<'_, W> {
     async fn previewed(&mut self, wanted: &str) -> anyhow::Result<()> {
         let service = format!("service/{PREVIEW}");
         let arguments = [&service, ":80", "-n", NAMESPACE];
-        let kubectl = self.stage.kubectl;
+        let (kubectl, soon) = (self.stage.kubectl, self.soon());
         let mut last = None;
         // A forwarded port stays with the pod that it was opened to, so each look opens another.
-        let seen = eventually(SOON, async || {
+        let seen = eventually(soon, async || {
             let look = async {
-                let forward = kubectl.forward(&arguments, SOON).await?;
+                let forward = kubectl.forward(&arguments, soon).await?;
                 let page = browser::read(forward.address(), "/").await?;
                 ensure!(page.text.starts_with(wanted), "the answer was {:?}", page.text);
                 Ok((forward.address(), page.text))
@@ -224,7 +224,7 @@ impl<W: Write> Tour<'_, W> {
     /// Waits until the load meets this version, and notes how long after `moment` that was.
     async fn answered(&mut self, what: &'static str, version: &str, moment: Instant) -> anyhow::Result<()> {
         let load = self.load.as_ref().context("there is no load")?;
-        let first = eventually(SOON, async || load.so_far().first_answer(version, moment));
+        let first = eventually(self.soon(), async || load.so_far().first_answer(version, moment));
         let took = first.await.with_context(|| format!("{version:?} never answered"))?;
         self.narrator.saw(&format!(
             "the active Service answers {version:?}, {:.0} ms later",
