@@ -118,8 +118,8 @@ async fn two_writes_that_are_refused_for_ever_hold_up_no_promotion() {
     let world = World::new();
     world.wire.judge(|call| {
         let points = call.path.contains("/services/app-preview");
-        let marks = call.path.contains("/replicasets/");
-        if call.method == "PATCH" && (points || marks) {
+        let annotates = call.path.split('?').next().is_some_and(|path| path.ends_with("/rollouts/app"));
+        if call.method == "PATCH" && (points || annotates) {
             Fate::Answer(403, "Forbidden")
         } else {
             Fate::Deliver
