@@ -1,17 +1,23 @@
 //! Generated files are what their sources say, and the example says what the tour needs.
 
+mod helm;
+
 use std::{path::PathBuf, process::Command};
 
 use serde_json::Value;
 
 #[test]
-fn the_install_manifest_is_the_cluster_kustomization() {
-    let built = kustomize("charts/kustomize/cluster");
-    let committed = read("charts/install.yaml");
-    assert!(
-        documents(&built) == documents(&committed),
-        "charts/install.yaml is stale: run `kubectl kustomize charts/kustomize/cluster > charts/install.yaml`"
-    );
+fn the_install_manifests_are_the_kustomizations() {
+    for (manifest, kustomization) in
+        [("install", "cluster"), ("namespace-install", "namespaced"), ("dashboard-install", "dashboard")]
+    {
+        let built = kustomize(&format!("charts/kustomize/{kustomization}"));
+        let committed = read(&format!("charts/{manifest}.yaml"));
+        assert!(
+            documents(&built) == documents(&committed),
+            "charts/{manifest}.yaml is stale: run `bash charts/generate`"
+        );
+    }
 }
 
 #[test]
