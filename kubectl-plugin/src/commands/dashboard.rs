@@ -41,12 +41,26 @@ pub async fn run(args: Args, session: &Session) -> Result<(), Error> {
         user: session.who(&cluster).await.user,
         command: session.program().typed().to_owned(),
     };
-    let interrupted = async {
-        let _ = tokio::signal::ctrl_c().await;
-    };
     let running =
-        serve(cluster.client(), options, Arc::new(now), Secret::from_system()?, interrupted).await?;
+        serve(cluster.client(), options, Arc::new(now), Secret::from_system()?, told_to_end()).await?;
     screen::line(&format!("The dashboard is at {} until you press Ctrl-C", running.url()))?;
     running.stopped().await;
     Ok(())
+}
+
+/// Ctrl-C, or the signal with which a cluster ends containers: the first process of one gets no signal that it does not ask
+/// for.
+async fn told_to_end() {
+    use tokio::signal::unix::{SignalKind, signal};
+    match signal(SignalKind::terminate()) {
+        Ok(mut terminate) => {
+            tokio::select! { biased;
+                _ = terminate.recv() => {}
+                _ = tokio::signal::ctrl_c() => {}
+            }
+        }
+        Err(_) => {
+            let _ = tokio::signal::ctrl_c().await;
+        }
+    }
 }

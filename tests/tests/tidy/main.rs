@@ -2,5 +2,6 @@
 
 mod arrows;
 mod files;
+mod images;
 mod licences;
 mod metadata;
