@@ -132,9 +132,10 @@ async fn talk(stream: TcpStream, router: Router, mut closed: watch::Receiver<boo
         .header_read_timeout(REQUEST_WAIT)
         .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
     let mut connection = std::pin::pin!(connection);
+    let is_closed = async { drop(closed.wait_for(|closed| *closed).await) };
     let ended = tokio::select! { biased;
         ended = connection.as_mut() => ended,
-        _ = closed.wait_for(|closed| *closed) => {
+        () = is_closed => {
             connection.as_mut().graceful_shutdown();
             connection.await
         }
