@@ -1,52 +1,81 @@
-//! The command line: the peer's flags for what exists, with the peer's names.
+//! The command line: the peer's flags with the peer's names where they mean the same, and ours.
 
-use std::{ffi::OsString, fmt, path::PathBuf, process::ExitCode};
+mod message;
+mod peer;
+#[cfg(test)]
+mod tests;
 
-use clap::{CommandFactory, FromArgMatches, Parser, ValueEnum, error::ErrorKind};
+use std::{ffi::OsString, fmt, num::NonZeroUsize, time::Duration};
+
+use clap::{ArgAction, CommandFactory, FromArgMatches, Parser, ValueEnum};
+use verdigris_connection::{ConnectionArgs, go_bool};
+use verdigris_controller::Options;
+
+pub use message::Message;
 
 /// Progressive delivery for Kubernetes: runs Rollouts (argoproj.io/v1alpha1).
 #[derive(Debug, Parser)]
-#[command(name = "verdigris-controller", version, max_term_width = 100)]
+#[command(
+    name = "verdigris-controller",
+    version,
+    max_term_width = 100,
+    args_override_self = true,
+    next_help_heading = "Which Rollouts"
+)]
+#[command(after_help = "Examples:
+  # In a pod: all namespaces, with the rights of the service account
+  verdigris-controller
+  # One namespace, from anywhere
+  verdigris-controller --kubeconfig ~/.kube/config --namespaced --namespace shop
+  # Beside the controller that runs now, without writing anything
+  verdigris-controller --observe")]
 pub struct Args {
     /// Take care of Rollouts that carry this label value only (argo-rollouts.argoproj.io/controller-instance-id);
     /// without it, of those that carry no such label
-    #[arg(long, value_name = "ID", value_parser = instance_id)]
-    pub instance_id: Option<String>,
+    #[arg(long, value_name = "ID", default_value = "", hide_default_value = true, value_parser = instance_id)]
+    pub instance_id: String,
 
     /// Take care of one namespace only: the one of --namespace, else the one of the kubeconfig or service account
-    #[arg(long)]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true",
+          default_value_t = false, hide_default_value = true, action = ArgAction::Set, value_parser = go_bool::parse)]
     pub namespaced: bool,
-
-    /// The namespace for --namespaced
-    #[arg(long, short, value_name = "NAME", requires = "namespaced")]
-    pub namespace: Option<String>,
 
     /// Write nothing: tell in the log what would be done, and where another controller acts otherwise. For a look at
     /// Verdigris beside the one that runs now
-    #[arg(long)]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true",
+          default_value_t = false, hide_default_value = true, action = ArgAction::Set, value_parser = go_bool::parse)]
     pub observe: bool,
 
-    /// Path of a kubeconfig [default: KUBECONFIG, ~/.kube/config, else the cluster this runs in]
-    #[arg(long, value_name = "PATH")]
-    pub kubeconfig: Option<PathBuf>,
+    /// How many Rollouts are worked on at the same time
+    #[arg(long, value_name = "N", default_value_t = Options::default().passes_max, value_parser = count, help_heading = "Work")]
+    pub rollout_threads: usize,
 
-    /// Context of the kubeconfig [default: its current one]
-    #[arg(long, value_name = "NAME")]
-    pub context: Option<String>,
+    /// Look at each Rollout again after so many seconds, though nothing has changed
+    #[arg(long, value_name = "SECONDS", default_value_t = Options::default().resync.as_secs(),
+          value_parser = clap::value_parser!(u64).range(1..=86_400), help_heading = "Work")]
+    pub rollout_resync: u64,
 
     /// How much to log
-    #[arg(long, value_name = "LEVEL", value_enum, default_value_t = LogLevel::Info)]
+    #[arg(long, value_name = "LEVEL", value_enum, default_value_t = LogLevel::Info, help_heading = "Log")]
     pub loglevel: LogLevel,
 
     /// How to log: lines for people or JSON for machines
-    #[arg(long, value_name = "FORMAT", value_enum, default_value_t = LogFormat::Text)]
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t = LogFormat::Text, help_heading = "Log")]
     pub logformat: LogFormat,
+
+    #[command(flatten)]
+    pub connection: ConnectionArgs,
+
+    /// What was asked for and has no effect here, a sentence each.
+    #[arg(skip)]
+    pub without_effect: Vec<String>,
 }
 
 /// How much to log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum LogLevel {
     /// What stops work.
+    #[value(aliases = ["fatal", "panic"])]
     Error,
     /// And what delays it.
     #[value(alias = "warning")]
@@ -68,64 +97,44 @@ pub enum LogFormat {
     Json,
 }
 
-/// Why the program ends before it begins.
-#[derive(Debug)]
-pub enum Message {
-    /// Help or version was asked for, or clap has a good sentence for the mistake.
-    Clap(clap::Error),
-    /// A flag that there is not.
-    UnknownFlag(String),
-}
-
-/// Reads the command line.
-pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Args, Message> {
-    let matches = Args::command().try_get_matches_from(arguments);
-    matches.and_then(|matches| Args::from_arg_matches(&matches)).map_err(|error| {
-        let flag = error.get(clap::error::ContextKind::InvalidArg).map(ToString::to_string);
-        match (error.kind(), flag) {
-            (ErrorKind::UnknownArgument, Some(flag)) => Message::UnknownFlag(flag),
-            _ => Message::Clap(error),
-        }
-    })
-}
-
-fn instance_id(value: &str) -> Result<String, String> {
-    let fits = value.len() <= 63
-        && value.chars().all(|letter| letter.is_ascii_alphanumeric() || "-_.".contains(letter));
-    let ends = |letter: Option<char>| letter.is_some_and(|letter| letter.is_ascii_alphanumeric());
-    if fits && ends(value.chars().next()) && ends(value.chars().last()) {
-        Ok(value.to_owned())
-    } else {
-        Err("an instance id is a label value: at most 63 letters, digits, '-', '_' or '.', beginning and ending with a letter or digit".to_owned())
+/// Reads the command line; `is_set` says which variables the environment has.
+pub fn parse(
+    arguments: impl IntoIterator<Item = OsString>,
+    is_set: impl Fn(&str) -> bool,
+) -> Result<Args, Message> {
+    let command = peer::without_effect().fold(Args::command(), clap::Command::arg);
+    let matches = command.try_get_matches_from(arguments)?;
+    let args = Args::from_arg_matches(&matches)?;
+    if let Some(message) = peer::refused(&matches).or_else(|| args.contradiction()) {
+        return Err(Message::Contradiction(message));
     }
+    Ok(Args { without_effect: peer::told(&matches, is_set), ..args })
 }
 
-impl Message {
-    /// Prints it where it belongs and says how the program ends.
-    pub fn print(self) -> ExitCode {
-        match self {
-            Self::Clap(error) => {
-                let _ = error.print();
-                ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
-            }
-            unknown @ Self::UnknownFlag(_) => {
-                eprintln!("{unknown}");
-                ExitCode::from(2)
-            }
+impl Args {
+    /// What the controller is to do; `namespace` is the one that the connection names.
+    pub fn options(&self, namespace: String) -> Options {
+        let defaults = Options::default();
+        Options {
+            instance_id: Some(self.instance_id.clone()).filter(|id| !id.is_empty()),
+            namespace: self.namespaced.then_some(namespace),
+            observe: self.observe,
+            passes_max: self.rollout_threads,
+            resync: Duration::from_secs(self.rollout_resync),
+            call_timeout: Some(self.connection.request_timeout)
+                .filter(|timeout| !timeout.is_zero())
+                .unwrap_or(defaults.call_timeout),
+            ..defaults
         }
     }
-}
 
-impl fmt::Display for Message {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Clap(error) => error.fmt(f),
-            Self::UnknownFlag(flag) => write!(
-                f,
-                "verdigris-controller has no flag {flag}. If it is one of Argo Rollouts, what it sets does not exist here; \
-                 leave it out. See `verdigris-controller --help` for the flags there are."
-            ),
-        }
+    /// Flags that cannot be meant together.
+    fn contradiction(&self) -> Option<String> {
+        let namespace = self.connection.namespace.as_ref().filter(|_| !self.namespaced)?;
+        Some(format!(
+            "--namespace {namespace} without --namespaced: the controller would take care of all namespaces. Add --namespaced to \
+             restrict it to {namespace}, or leave --namespace out"
+        ))
     }
 }
 
@@ -141,28 +150,18 @@ impl fmt::Display for LogLevel {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+fn count(text: &str) -> Result<usize, String> {
+    let number: NonZeroUsize = text.parse().map_err(|_| "it has to be a number from 1 on".to_owned())?;
+    Ok(number.get())
+}
 
-    fn read(line: &str) -> Result<Args, String> {
-        let arguments = std::iter::once("verdigris-controller").chain(line.split_whitespace());
-        parse(arguments.map(OsString::from)).map_err(|message| message.to_string())
-    }
-
-    #[test]
-    fn the_peers_flags_are_understood() {
-        let args = read("--instance-id=blue --namespaced --loglevel warning --logformat json").unwrap();
-        assert_eq!((args.instance_id.as_deref(), args.namespaced), (Some("blue"), true));
-        assert_eq!((args.loglevel, args.logformat), (LogLevel::Warn, LogFormat::Json));
-    }
-
-    #[test]
-    fn what_is_not_there_is_answered_with_a_sentence() {
-        let unknown = read("--metricsPort 8090").unwrap_err();
-        assert!(unknown.starts_with("verdigris-controller has no flag --metricsPort."), "{unknown}");
-        assert!(read("--loglevel loud").unwrap_err().contains("possible values"));
-        assert!(read("--instance-id a=b").unwrap_err().contains("an instance id is a label value"));
-        assert!(read("--namespace shop").unwrap_err().contains("--namespaced"));
+fn instance_id(value: &str) -> Result<String, String> {
+    let fits = value.len() <= 63
+        && value.chars().all(|letter| letter.is_ascii_alphanumeric() || "-_.".contains(letter));
+    let ends = |letter: Option<char>| letter.is_none_or(|letter| letter.is_ascii_alphanumeric());
+    if fits && ends(value.chars().next()) && ends(value.chars().last()) {
+        Ok(value.to_owned())
+    } else {
+        Err("an instance id is a label value: at most 63 letters, digits, '-', '_' or '.', beginning and ending with a letter or digit".to_owned())
     }
 }

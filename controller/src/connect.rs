@@ -12,58 +12,30 @@
 //! A client that is given to [`crate::Ports`] directly (`kube::Client::new` on a service, as in the playground) has
 //! none of these layers but the buffer.
 
-use kube::{
-    Client, Config,
-    client::ClientBuilder,
-    config::{KubeConfigOptions, Kubeconfig},
-};
+use std::time::Duration;
 
-/// Where to connect to.
-#[derive(Clone, Debug, Default)]
-pub struct Target {
-    /// Path of a kubeconfig. Without one: `KUBECONFIG`, `~/.kube/config`, else the cluster we run in.
-    pub kubeconfig: Option<std::path::PathBuf>,
-    /// Context of the kubeconfig. Default: the current one.
-    pub context: Option<String>,
-}
+use kube::{Client, client::ClientBuilder};
+use verdigris_connection::{Connection, ConnectionArgs, ConnectionError};
 
 /// Why there is no client.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
-    /// The kubeconfig cannot be read.
-    #[error("reading the kubeconfig {path}")]
-    Kubeconfig {
-        /// Its path, or where it was looked for.
-        path: String,
-        /// What is wrong with it.
-        source: kube::config::KubeconfigError,
-    },
-    /// There is neither a kubeconfig nor a cluster around us.
-    #[error("finding a cluster: set KUBECONFIG or --kubeconfig, or run in a pod with a service account")]
-    Infer(#[source] kube::config::InferConfigError),
+    /// There is no cluster, or the kubeconfig cannot be used.
+    #[error("finding the cluster")]
+    Cluster(#[from] ConnectionError),
     /// The client cannot be made: certificates, proxy or credentials.
     #[error("making a client for the cluster")]
     Client(#[source] kube::Error),
 }
 
-/// A client for the target, and the namespace that its context names.
-pub async fn connect(target: Target) -> Result<(Client, String), ConnectError> {
-    let chosen = KubeConfigOptions { context: target.context.clone(), ..KubeConfigOptions::default() };
-    let mut config = match target.kubeconfig {
-        Some(path) => {
-            let error = |source| ConnectError::Kubeconfig { path: path.display().to_string(), source };
-            let kubeconfig = Kubeconfig::read_from(&path).map_err(error)?;
-            Config::from_custom_kubeconfig(kubeconfig, &chosen).await.map_err(error)?
-        }
-        None if target.context.is_some() => {
-            let error = |source| ConnectError::Kubeconfig {
-                path: "in KUBECONFIG or ~/.kube/config".to_owned(),
-                source,
-            };
-            Config::from_kubeconfig(&chosen).await.map_err(error)?
-        }
-        None => Config::infer().await.map_err(ConnectError::Infer)?,
-    };
+/// A client for the cluster that the flags choose, and the namespace that they or their context name.
+///
+/// # Errors
+/// If there is no cluster to be found, or no client to be made for it. Nothing is sent yet.
+pub async fn connect(flags: &ConnectionArgs) -> Result<(Client, String), ConnectError> {
+    // How long one call may take is for `Options::call_timeout` to say: a watch is silent for as long as it likes.
+    let flags = ConnectionArgs { request_timeout: Duration::ZERO, ..flags.clone() };
+    let Connection { mut config, .. } = flags.connection().await?;
     config.default_retry = false;
     let namespace = config.default_namespace.clone();
     let client = ClientBuilder::try_from(config).map_err(ConnectError::Client)?.build();

@@ -5,13 +5,14 @@ mod args;
 use std::{process::ExitCode, sync::Arc};
 
 use anyhow::Context;
-use tracing::info;
-use verdigris_controller::{Controller, Options, Ports, SystemClock, connect};
+use tracing::{info, warn};
+use verdigris_controller::{Controller, Ports, SystemClock, connect};
 
 use args::{Args, LogFormat};
 
 fn main() -> ExitCode {
-    let args = match args::parse(std::env::args_os()) {
+    let is_set = |variable: &str| std::env::var_os(variable).is_some();
+    let args = match args::parse(std::env::args_os(), is_set) {
         Ok(args) => args,
         Err(message) => return message.print(),
     };
@@ -28,11 +29,11 @@ fn main() -> ExitCode {
 }
 
 async fn run(args: Args) -> anyhow::Result<()> {
-    let target = connect::Target { kubeconfig: args.kubeconfig, context: args.context };
-    let (client, context_namespace) = connect::connect(target).await?;
-    let namespace = args.namespaced.then(|| args.namespace.unwrap_or(context_namespace));
-    let options =
-        Options { instance_id: args.instance_id, namespace, observe: args.observe, ..Options::default() };
+    for sentence in &args.without_effect {
+        warn!("{sentence}");
+    }
+    let (client, namespace) = connect::connect(&args.connection).await?;
+    let options = args.options(namespace);
     // The dice only spread reconnects, so the time of the start is random enough.
     let ports = Ports { client, clock: Arc::new(SystemClock), dice: fastrand::Rng::with_seed(seed()) };
     let stop = stop_signal().context("listening for signals")?;
@@ -65,9 +66,8 @@ fn stop_signal() -> std::io::Result<impl Future<Output = ()> + Send> {
 }
 
 fn log(args: &Args) {
-    let own = args.loglevel.to_string();
     // kube tells every failed request by itself; the controller says what matters of them.
-    let filter = tracing_subscriber::EnvFilter::new(format!("off,verdigris_controller={own}"));
+    let filter = tracing_subscriber::EnvFilter::new(format!("off,verdigris_controller={}", args.loglevel));
     let log =
         tracing_subscriber::fmt().with_env_filter(filter).with_target(false).with_writer(std::io::stderr);
     match args.logformat {

@@ -9,7 +9,8 @@ use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpListener,
 };
-use verdigris_controller::connect::{Target, connect};
+use verdigris_connection::ConnectionArgs;
+use verdigris_controller::connect::connect;
 
 const BUSY: &str = "HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\
                     connection: close\r\n\r\n{}";
@@ -33,8 +34,8 @@ async fn a_busy_server_is_asked_once() -> Result<(), Box<dyn std::error::Error>>
          contexts: [{{name: x, context: {{cluster: c, user: u, namespace: shop}}}}], users: [{{name: u, user: {{}}}}]}}"
     );
     std::fs::write(&kubeconfig, text)?;
-    let target = Target { kubeconfig: Some(kubeconfig.clone()), context: None };
-    let (client, namespace) = connect(target).await?;
+    let flags = ConnectionArgs { kubeconfig: Some(kubeconfig.clone()), ..ConnectionArgs::default() };
+    let (client, namespace) = connect(&flags).await?;
     std::fs::remove_file(kubeconfig)?;
     assert_eq!(namespace, "shop");
     assert!(client.apiserver_version().await.is_err());

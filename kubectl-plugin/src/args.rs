@@ -2,9 +2,10 @@
 
 use std::{ffi::OsString, path::Path};
 
-use clap::{Command, CommandFactory, Parser};
+use clap::{Args, Command, CommandFactory, Parser};
+use verdigris_connection::ConnectionArgs;
 
-use crate::{commands::Verb, connection::ConnectionArgs};
+use crate::commands::Verb;
 
 /// Watch, promote, abort and roll back blue-green and canary rollouts.
 #[derive(Debug, Parser)]
@@ -26,8 +27,22 @@ use crate::{commands::Verb, connection::ConnectionArgs};
 pub struct Cli {
     #[command(flatten)]
     pub connection: ConnectionArgs,
+    #[command(flatten)]
+    pub log: LogArgs,
     #[command(subcommand)]
     pub command: Verb,
+}
+
+/// What is logged of the requests.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Log")]
+pub struct LogArgs {
+    /// How much to log of the requests: 6 and 8 are steps
+    #[arg(long, short = 'v', global = true, hide_short_help = true, value_name = "N", default_value_t = 0)]
+    pub kloglevel: u8,
+    /// How much to log: info, debug or trace
+    #[arg(long, global = true, hide_short_help = true, value_name = "LEVEL", default_value = "info")]
+    pub loglevel: String,
 }
 
 /// The name that the program was called by.

@@ -1,10 +1,8 @@
 //! What can go wrong, in words for people.
 
+use verdigris_connection::ConnectionError;
 use verdigris_core::action::{ImageError, Refusal};
-
 use verdigris_dashboard::{NoRandomness, ServeError};
-
-use crate::connection::ConnectionError;
 
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]

@@ -14,9 +14,7 @@ mod cluster;
 mod columns;
 mod commands;
 mod completing;
-mod connection;
 mod error;
-mod go_duration;
 mod objects;
 mod paint;
 mod screen;
@@ -52,7 +50,7 @@ pub fn main(argv: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
         Err(error) => return usage(&error),
     };
-    log_to_stderr(&cli.connection);
+    log_to_stderr(&cli.log);
     block_on(commands::run(cli.command, Session::new(cli.connection, program)))
 }
 
@@ -86,8 +84,8 @@ fn usage(error: &clap::Error) -> ExitCode {
     ExitCode::FAILURE
 }
 
-fn log_to_stderr(connection: &connection::ConnectionArgs) {
-    let level = match (connection.kloglevel, connection.loglevel.as_str()) {
+fn log_to_stderr(log: &args::LogArgs) {
+    let level = match (log.kloglevel, log.loglevel.as_str()) {
         (8.., _) | (_, "trace") => "trace",
         (6.., _) | (_, "debug") => "debug",
         _ => return,

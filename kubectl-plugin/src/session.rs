@@ -2,12 +2,12 @@
 
 use jiff::Timestamp;
 use kube::Client;
+use verdigris_connection::{Connection, ConnectionArgs};
 use verdigris_core::action::Who;
 
 use crate::{
     args::Program,
     cluster::Cluster,
-    connection::{Connection, ConnectionArgs},
     error::{Error, explain_login},
 };
 

@@ -5,9 +5,12 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, ensure};
 use kube::Client;
+use verdigris_connection::ConnectionArgs;
 use verdigris_control_plane::{ControlPlane, Options, audit, binaries};
-use verdigris_controller::connect::{Target, connect};
+use verdigris_controller::connect::connect;
 use verdigris_playground::world::{Clients, Place};
+
+use crate::rights;
 
 /// Namespace of the installation for all namespaces.
 const NAMESPACE: &str = "verdigris";
@@ -138,13 +141,25 @@ impl Real {
     }
 }
 
+impl Drop for Real {
+    fn drop(&mut self) {
+        let account = format!(":{ACCOUNT}");
+        let ours = |entry: &audit::Entry| entry.user.username.ends_with(&account);
+        let asked = self.plane.audit().map(|asked| asked.into_iter().filter(ours).collect::<Vec<_>>());
+        let left = asked.map_err(anyhow::Error::from).and_then(|asked| Ok(rights::leave(&asked)?));
+        if let Err(error) = left {
+            eprintln!("what the controller asked for could not be kept: {error:#}");
+        }
+    }
+}
+
 async fn controller_client(plane: &ControlPlane, namespace: &str) -> Result<Client> {
     let token = plane.service_account_token(namespace, ACCOUNT).await?;
     let kubeconfig = plane.folder().join(format!("{namespace}.kubeconfig"));
     let text = plane.kubeconfig_as("controller", &token);
     std::fs::write(&kubeconfig, text).context("writing the controller's kubeconfig")?;
-    let target = Target { kubeconfig: Some(kubeconfig), context: None };
-    Ok(connect(target).await?.0)
+    let flags = ConnectionArgs { kubeconfig: Some(kubeconfig), ..ConnectionArgs::default() };
+    Ok(connect(&flags).await?.0)
 }
 
 async fn kubectl(plane: &ControlPlane, arguments: &[&str]) -> Result<()> {

@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use jiff::SignedDuration;
+use verdigris_connection::go_duration;
 use verdigris_core::action;
 
-use crate::{error::Error, go_duration, session, session::Session};
+use crate::{error::Error, session, session::Session};
 
 /// `restart NAME [--in DURATION]`
 #[derive(clap::Args, Debug)]

@@ -5,13 +5,14 @@ use std::time::Duration;
 use clap::ArgAction;
 use futures::StreamExt;
 use tokio::time::sleep;
+use verdigris_connection::go_duration;
 use verdigris_core::view::{Phase, phase::phase_and_message};
 use verdigris_crds::Rollout;
 
 use crate::{
     cluster::Cluster,
     error::Error,
-    go_duration, screen,
+    screen,
     session::Session,
     watching::{self, World},
 };

@@ -3,12 +3,16 @@
 use super::metadata::linked_into;
 
 /// Crate, and the crates of ours that it may be built from.
-const ARROWS: [(&str, &[&str]); 11] = [
+const ARROWS: [(&str, &[&str]); 12] = [
     ("verdigris-crds", &[]),
     ("verdigris-core", &["verdigris-crds"]),
-    ("verdigris-controller", &["verdigris-core", "verdigris-crds"]),
+    ("verdigris-connection", &[]),
+    ("verdigris-controller", &["verdigris-connection", "verdigris-core", "verdigris-crds"]),
     ("verdigris-dashboard", &["verdigris-core", "verdigris-crds"]),
-    ("verdigris-kubectl-plugin", &["verdigris-core", "verdigris-crds", "verdigris-dashboard"]),
+    (
+        "verdigris-kubectl-plugin",
+        &["verdigris-connection", "verdigris-core", "verdigris-crds", "verdigris-dashboard"],
+    ),
     ("verdigris-playground-apiserver", &[]),
     ("verdigris-playground-streams", &[]),
     ("verdigris-playground-cluster", &["verdigris-playground-streams"]),
@@ -16,6 +20,7 @@ const ARROWS: [(&str, &[&str]); 11] = [
     (
         "verdigris-playground",
         &[
+            "verdigris-connection",
             "verdigris-controller",
             "verdigris-core",
             "verdigris-crds",
@@ -29,6 +34,7 @@ const ARROWS: [(&str, &[&str]); 11] = [
     (
         "verdigris-conformance",
         &[
+            "verdigris-connection",
             "verdigris-control-plane",
             "verdigris-controller",
             "verdigris-core",

@@ -1,16 +1,14 @@
-//! How to reach the cluster: kubectl's connection flags, and the kubeconfig that they change.
-
-mod proxy;
+//! kubectl's connection flags, and the kubeconfig that they change.
 
 use std::{env, path::PathBuf, time::Duration};
 
-use clap::Args;
+use clap::{ArgAction, Args};
 use kube::config::{
     AuthInfo, Cluster, Config, Context, KubeConfigOptions, Kubeconfig, KubeconfigError, NamedAuthInfo,
     NamedCluster, NamedContext,
 };
 
-use crate::go_duration;
+use crate::{go_bool, go_duration, proxy};
 
 /// kubectl's connection flags, in one table.
 #[derive(Args, Clone, Debug, Default)]
@@ -37,6 +35,12 @@ pub struct ConnectionArgs {
     /// Bearer token for the API server
     #[arg(long, global = true, hide_short_help = true, value_name = "TOKEN")]
     pub token: Option<String>,
+    /// Name for basic authentication with the API server
+    #[arg(long, global = true, hide_short_help = true, value_name = "NAME")]
+    pub username: Option<String>,
+    /// Password for basic authentication with the API server
+    #[arg(long, global = true, hide_short_help = true, value_name = "PASSWORD")]
+    pub password: Option<String>,
     /// User to act as
     #[arg(long = "as", global = true, hide_short_help = true, value_name = "USER")]
     pub as_user: Option<String>,
@@ -56,26 +60,23 @@ pub struct ConnectionArgs {
     #[arg(long, global = true, hide_short_help = true, value_name = "FILE")]
     pub client_key: Option<String>,
     /// Do not check the API server's certificate
-    #[arg(long, global = true, hide_short_help = true)]
+    #[arg(long, global = true, hide_short_help = true, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value_t = false, hide_default_value = true, action = ArgAction::Set, value_parser = go_bool::parse, value_name = "BOOL")]
     pub insecure_skip_tls_verify: bool,
     /// Name that the API server's certificate must be for
     #[arg(long, global = true, hide_short_help = true, value_name = "NAME")]
     pub tls_server_name: Option<String>,
+    /// Proxy on the way to the API server
+    #[arg(long, global = true, hide_short_help = true, value_name = "URL")]
+    pub proxy_url: Option<String>,
     /// How long to wait for one answer: 5s, 2m; 0 waits for ever
     #[arg(long, global = true, hide_short_help = true, value_name = "DURATION", default_value = "0", value_parser = go_duration::parse)]
     pub request_timeout: Duration,
     /// Do not ask for compressed answers
-    #[arg(long, global = true, hide_short_help = true)]
+    #[arg(long, global = true, hide_short_help = true, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value_t = false, hide_default_value = true, action = ArgAction::Set, value_parser = go_bool::parse, value_name = "BOOL")]
     pub disable_compression: bool,
     /// Accepted for kubectl's sake; nothing is cached
     #[arg(long, global = true, hide_short_help = true, value_name = "DIRECTORY")]
     pub cache_dir: Option<PathBuf>,
-    /// How much to log of the requests: 6 and 8 are steps
-    #[arg(long, short = 'v', global = true, hide_short_help = true, value_name = "N", default_value_t = 0)]
-    pub kloglevel: u8,
-    /// How much to log: info, debug or trace
-    #[arg(long, global = true, hide_short_help = true, value_name = "LEVEL", default_value = "info")]
-    pub loglevel: String,
 }
 
 /// Why no connection could even be tried.
@@ -123,7 +124,10 @@ impl From<KubeconfigError> for ConnectionError {
 }
 
 impl ConnectionArgs {
-    /// Reads the kubeconfig and applies the flags to it.
+    /// Reads the kubeconfig, or finds the cluster around this pod, and applies the flags to it.
+    ///
+    /// # Errors
+    /// If there is neither, or the kubeconfig cannot be used.
     pub async fn connection(&self) -> Result<Connection, ConnectionError> {
         let Some(mut kubeconfig) = self.read()? else {
             let mut config = Config::incluster().map_err(|_| ConnectionError::NoCluster)?;
@@ -193,6 +197,9 @@ impl ConnectionArgs {
             cluster.certificate_authority = Some(file.clone());
             cluster.certificate_authority_data = None;
         }
+        if let Some(url) = &self.proxy_url {
+            cluster.proxy_url = Some(url.clone());
+        }
         if let Some(name) = &self.tls_server_name {
             cluster.tls_server_name = Some(name.clone());
         }
@@ -209,6 +216,10 @@ impl ConnectionArgs {
             user.token = Some(token.clone().into());
             user.exec = None;
             user.auth_provider = None;
+        }
+        if let Some(name) = &self.username {
+            user.username = Some(name.clone());
+            user.password = self.password.clone().map(Into::into);
         }
         if let Some(file) = &self.client_certificate {
             user.client_certificate = Some(file.clone());
