@@ -48,6 +48,10 @@ pub trait AnyWorld {
         let path = match object["kind"].as_str() {
             Some("Namespace") => "/api/v1/namespaces".to_owned(),
             Some("Service") => format!("/api/v1/namespaces/{namespace}/services"),
+            Some("ServiceAccount") => format!("/api/v1/namespaces/{namespace}/serviceaccounts"),
+            Some("RoleBinding") => {
+                format!("/apis/rbac.authorization.k8s.io/v1/namespaces/{namespace}/rolebindings")
+            }
             Some("ConfigMap") => format!("/api/v1/namespaces/{namespace}/configmaps"),
             Some("Deployment") => format!("/apis/apps/v1/namespaces/{namespace}/deployments"),
             Some("Rollout") => rollouts(namespace),

@@ -11,4 +11,5 @@ pub mod programs;
 pub mod real;
 pub mod real_world;
 pub mod recording;
+pub mod rights;
 pub mod world;
