@@ -46,6 +46,8 @@ pub struct WorldOptions {
     pub programming_delay: Duration,
     /// What the controller goes by. Tests put mutants here, to see that the load notices them.
     pub rules: Rules,
+    /// Whether our controller runs in the world. Without it Rollouts are whoever's who takes care of them.
+    pub controller: bool,
 }
 
 impl Default for WorldOptions {
@@ -56,6 +58,7 @@ impl Default for WorldOptions {
             nodes: 3,
             programming_delay: Duration::from_millis(20),
             rules: Rules::default(),
+            controller: true,
         }
     }
 }
@@ -67,7 +70,7 @@ impl From<&Options> for WorldOptions {
             dashboard_port: options.dashboard_port,
             nodes: usize::from(options.nodes),
             programming_delay: Duration::from_millis(options.programming_delay),
-            rules: Rules::default(),
+            ..Self::default()
         }
     }
 }
@@ -146,14 +149,9 @@ impl World {
     ) -> anyhow::Result<Self> {
         home.write_kubeconfig(&place.kubeconfig)?;
         let mut tasks = JoinSet::new();
-        let ports = Ports {
-            client: place.clients.controller.clone(),
-            clock: Arc::new(SystemClock),
-            dice: fastrand::Rng::with_seed(seed),
-        };
-        let controller =
-            Controller::with_rules(ports, verdigris_controller::Options::default(), options.rules.clone());
-        tasks.spawn(controller.run(std::future::pending()));
+        if options.controller {
+            tasks.spawn(controller(&place, options.rules.clone(), seed).run(std::future::pending()));
+        }
         let dashboard = start_dashboard(place.clients.dashboard.clone(), options.dashboard_port).await?;
         let mut world = Self { place, cluster, dashboard, started: Duration::ZERO, _tasks: tasks };
         world.nodes_ready(options.nodes).await?;
@@ -223,6 +221,15 @@ fn cluster_options(
     cluster.nodes = options.nodes;
     cluster.proxy = Some(proxy);
     Ok(cluster)
+}
+
+fn controller(place: &Place, rules: Rules, seed: u64) -> Controller {
+    let ports = Ports {
+        client: place.clients.controller.clone(),
+        clock: Arc::new(SystemClock),
+        dice: fastrand::Rng::with_seed(seed),
+    };
+    Controller::with_rules(ports, verdigris_controller::Options::default(), rules)
 }
 
 async fn start_dashboard(client: Client, port: u16) -> anyhow::Result<DashboardPlace> {

@@ -5,6 +5,7 @@
 pub mod any_world;
 pub mod facts;
 pub mod fuse;
+pub mod installation;
 pub mod metrics;
 pub mod playing;
 pub mod programs;

@@ -20,7 +20,7 @@ const WEB: &str = "/apis/argoproj.io/v1alpha1/namespaces/default/rollouts/web";
 /// How long anything that has no delay of its own may take, on a machine that is busy with other tests.
 const SOON: Duration = Duration::from_secs(60);
 /// How long a request may wait for its answer: such a machine may stand still for seconds, which is no release's fault.
-const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Which API server is in a world.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -9,6 +9,7 @@ mod autoscaler;
 mod bad_input;
 mod broken;
 mod crash;
+mod install;
 mod load;
 mod migration;
 mod pods;
