@@ -64,14 +64,19 @@ fn the_dockerfile_makes_what_the_script_assembles() {
 }
 
 fn parts_of(package: &str) -> Value {
-    let output = Command::new("bash").arg("images/sbom").arg(package).current_dir(root()).output().unwrap();
+    let output = Command::new("bash")
+        .arg("images/sbom")
+        .arg(package)
+        .current_dir(root())
+        .output()
+        .expect("bash starts");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     serde_json::from_slice(&output.stdout).expect("images/sbom writes JSON")
 }
 
 /// Cargo.lock's, by name and version.
 fn checksums() -> BTreeMap<(String, String), String> {
-    let lock = std::fs::read_to_string(root().join("Cargo.lock")).unwrap();
+    let lock = std::fs::read_to_string(root().join("Cargo.lock")).expect("Cargo.lock");
     let field = |package: &str, name: &str| {
         let line = package.lines().find_map(|line| line.strip_prefix(&format!("{name} = \"")));
         line.map(|value| value.trim_end_matches('"').to_owned())
