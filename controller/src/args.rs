@@ -8,8 +8,8 @@ mod tests;
 use std::{ffi::OsString, fmt, num::NonZeroUsize, time::Duration};
 
 use clap::{ArgAction, CommandFactory, FromArgMatches, Parser, ValueEnum};
-use verdigris_connection::{ConnectionArgs, go_bool};
-use verdigris_controller::Options;
+use verdigris_connection::{ConnectionArgs, go_bool, go_duration};
+use verdigris_controller::{Options, lease::Timing};
 
 pub use message::Message;
 
@@ -45,6 +45,27 @@ pub struct Args {
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true",
           default_value_t = false, hide_default_value = true, action = ArgAction::Set, value_parser = go_bool::parse)]
     pub observe: bool,
+
+    /// Work only while no other replica does: they elect one by a Lease. `--leader-elect=false` is for a single replica
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true",
+          default_value_t = true, action = ArgAction::Set, value_parser = go_bool::parse, help_heading = "Replicas")]
+    pub leader_elect: bool,
+
+    /// How long a leader that is not heard of keeps the others waiting; whole seconds
+    #[arg(long, value_name = "DURATION", default_value = "15s", value_parser = go_duration::parse, help_heading = "Replicas")]
+    pub leader_election_lease_duration: Duration,
+
+    /// How long a leader that cannot renew goes on
+    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = go_duration::parse, help_heading = "Replicas")]
+    pub leader_election_renew_deadline: Duration,
+
+    /// How often a leader renews
+    #[arg(long, value_name = "DURATION", default_value = "2s", value_parser = go_duration::parse, help_heading = "Replicas")]
+    pub leader_election_retry_period: Duration,
+
+    /// The port for /healthz, /livez and /readyz; 0 for any that is free, which the log names
+    #[arg(long = "healthzPort", value_name = "PORT", default_value_t = 8080, help_heading = "Health")]
+    pub healthz_port: u16,
 
     /// How many Rollouts are worked on at the same time
     #[arg(long, value_name = "N", default_value_t = Options::default().passes_max, value_parser = count, help_heading = "Work")]
@@ -128,8 +149,20 @@ impl Args {
         }
     }
 
+    /// How patient elections are.
+    pub fn timing(&self) -> Timing {
+        Timing {
+            lease_duration: self.leader_election_lease_duration,
+            renew_deadline: self.leader_election_renew_deadline,
+            retry_period: self.leader_election_retry_period,
+        }
+    }
+
     /// Flags that cannot be meant together.
     fn contradiction(&self) -> Option<String> {
+        if let Err(error) = self.timing().checked() {
+            return Some(format!("--leader-election-...: {error}"));
+        }
         let namespace = self.connection.namespace.as_ref().filter(|_| !self.namespaced)?;
         Some(format!(
             "--namespace {namespace} without --namespaced: the controller would take care of all namespaces. Add --namespaced to \

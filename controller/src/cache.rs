@@ -109,16 +109,19 @@ pub enum Shown<T> {
 }
 
 impl Cache {
-    /// Whether everything was listed once that no decision can do without (EndpointSlices may be forbidden).
+    /// Whether it is known of a kind what there is; of analyses, or why that cannot be known.
     #[must_use]
-    pub fn complete(&self) -> bool {
-        self.rollouts.listed() && self.replica_sets.listed() && self.services.listed()
-    }
-
-    /// Whether EndpointSlices were listed.
-    #[must_use]
-    pub fn slices_listed(&self) -> bool {
-        self.slices.listed()
+    pub fn knows(&self, kind: Kind) -> bool {
+        match kind {
+            Kind::Rollout => self.rollouts.listed(),
+            Kind::ReplicaSet => self.replica_sets.listed(),
+            Kind::Service => self.services.listed(),
+            Kind::EndpointSlice => self.slices.listed(),
+            Kind::AnalysisRun | Kind::AnalysisTemplate | Kind::ClusterAnalysisTemplate => {
+                self.analysis.is_settled(kind)
+            }
+            Kind::Workload(_) => true,
+        }
     }
 
     /// One Rollout.

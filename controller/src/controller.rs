@@ -6,6 +6,7 @@
 mod aftermath;
 mod intake;
 mod refusals;
+mod terms;
 
 use std::{
     any::Any,
@@ -25,8 +26,10 @@ use crate::{
     cache::Cache,
     counters::Counters,
     gather::{gather, gather_gone},
+    health::Health,
     items::{AnalysisRunItem, ReplicaSetItem, RolloutItem, ServiceItem, WorkloadItem},
     key::{Key, Kind, ObjectId},
+    lease::Fence,
     observe::Observer,
     options::Options,
     outbox::{Letter, Outbox},
@@ -39,6 +42,9 @@ use crate::{
     watches::{Trouble, watch_all},
 };
 use refusals::Refusals;
+
+/// How much later than it should a loop may turn.
+const LOOP_MAX: Duration = Duration::from_secs(60);
 
 /// One controller.
 pub struct Controller {
@@ -59,6 +65,10 @@ pub struct Controller {
     workloads_watched: BTreeSet<WorkloadKind>,
     underway: FuturesUnordered<BoxFuture<'static, Finished>>,
     passes_underway: usize,
+    fence: Fence,
+    /// The term in which passes are under way; 0 while another replica leads.
+    term: u64,
+    health: Arc<Health>,
 }
 
 /// What is remembered of a Rollout between passes. Losing it costs a repeated write or an event at most.
@@ -104,6 +114,7 @@ impl Controller {
             counters: Arc::new(Counters::default()),
             observe: options.observe,
         };
+        let health = Arc::new(Health::new(options.resync + LOOP_MAX));
         let mut cache = Cache::default();
         if options.namespace.is_some() {
             let why = "a controller for one namespace cannot read ClusterAnalysisTemplates".to_owned();
@@ -125,7 +136,19 @@ impl Controller {
             workloads_watched: BTreeSet::new(),
             underway: FuturesUnordered::new(),
             passes_underway: 0,
+            fence: Fence::none(),
+            term: Fence::none().term(),
+            health,
         }
+    }
+
+    /// The same, but it changes nothing while this fence is down: another replica leads. It stands by with its caches filled.
+    #[must_use]
+    pub fn behind(mut self, fence: Fence) -> Self {
+        self.term = fence.term();
+        self.means.server = self.means.server.behind(fence.clone());
+        self.fence = fence;
+        self
     }
 
     /// What happens is counted here.
@@ -134,19 +157,29 @@ impl Controller {
         Arc::clone(&self.means.counters)
     }
 
+    /// How it is, is told here.
+    #[must_use]
+    pub fn health(&self) -> Arc<Health> {
+        Arc::clone(&self.health)
+    }
+
     /// Runs until `stop` resolves, then lets passes under way end.
     ///
     /// Dropping the future instead is a crash: nothing more is sent, whatever was under way.
     pub async fn run(mut self, stop: impl Future<Output = ()> + Send) {
         let mut stop = std::pin::pin!(stop);
         let mut watches = watch_all(&mut self.ports, &self.options);
+        let fence = self.fence.clone();
         loop {
+            self.follow_terms();
+            self.tell_health();
             self.start_passes();
             self.start_reads();
             self.start_telling();
             let wake = self.next_wake();
             tokio::select! { biased;
                 () = &mut stop => break,
+                () = fence.not_in(self.term) => {}
                 Some(change) = watches.next() => {
                     self.take_in_all(change, &mut watches);
                     self.finish_ready();
@@ -192,11 +225,7 @@ impl Controller {
     }
 
     fn may_start(&self) -> bool {
-        let endpoints = self.cache.slices_listed() || self.troubles.contains_key(&Kind::EndpointSlice);
-        self.cache.complete()
-            && endpoints
-            && self.cache.analysis.settled()
-            && self.passes_underway < self.options.passes_max
+        self.term != 0 && self.caches_filled() && self.passes_underway < self.options.passes_max
     }
 
     fn start_passes(&mut self) {

@@ -16,6 +16,7 @@
 //!   in the [`outbox`], and no pass waits for them).
 //! * [`observe`] tells, instead, what would be written, where `--observe` asks for that.
 //! * [`rivals`] notices other controllers on the same Rollouts.
+//! * [`lease`] elects one of several replicas; the others stand by. [`health`] says how it is.
 //! * [`http`] is how health and metrics are served.
 //! * [`server`] gives every failed call a verdict. There is no other retry: see [`connect`] for what is off in the client.
 
@@ -27,9 +28,11 @@ pub mod controller;
 pub mod counters;
 pub mod events;
 pub mod gather;
+pub mod health;
 pub mod http;
 pub mod items;
 pub mod key;
+pub mod lease;
 pub mod live;
 pub mod observe;
 pub mod options;

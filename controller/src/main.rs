@@ -5,10 +5,21 @@ mod args;
 use std::{process::ExitCode, sync::Arc};
 
 use anyhow::Context;
+use futures::FutureExt;
 use tracing::{info, warn};
-use verdigris_controller::{Controller, Ports, SystemClock, connect};
+use verdigris_controller::{
+    Controller, Ports, SystemClock, connect,
+    health::{self, Health},
+    http::Listening,
+    lease::{Elector, Fence, Place, elect_and_run, place},
+};
 
 use args::{Args, LogFormat};
+
+/// Where a pod is told the namespace of its service account.
+const ACCOUNT_NAMESPACE: &str = "/var/run/secrets/kubernetes.io/serviceaccount/namespace";
+/// Where Linux says what the machine is called; a pod is called by its name.
+const HOST_NAME: &str = "/proc/sys/kernel/hostname";
 
 fn main() -> ExitCode {
     let is_set = |variable: &str| std::env::var_os(variable).is_some();
@@ -37,6 +48,7 @@ async fn run(args: Args) -> anyhow::Result<()> {
     // The dice only spread reconnects, so the time of the start is random enough.
     let ports = Ports { client, clock: Arc::new(SystemClock), dice: fastrand::Rng::with_seed(seed()) };
     let stop = stop_signal().context("listening for signals")?;
+    let listening = Listening::on(args.healthz_port, "health", "--healthzPort").await?;
     info!(
         version = env!("CARGO_PKG_VERSION"),
         namespace = options.namespace.as_deref().unwrap_or("all"),
@@ -44,9 +56,36 @@ async fn run(args: Args) -> anyhow::Result<()> {
         observe = options.observe,
         "verdigris-controller started"
     );
-    Controller::new(ports, options).run(stop).await;
+    let controller = Controller::new(ports, options);
+    let health = controller.health();
+    let serving = listening.serve(health::router(Arc::clone(&health)), std::future::pending());
+    // Who only looks on needs no leave to do so, and would keep others from working.
+    let working = if args.leader_elect && !args.observe {
+        let (elector, fence) = elector(&args, health).await?;
+        elect_and_run(controller.behind(fence), elector, stop).boxed()
+    } else {
+        controller.run(stop).boxed()
+    };
+    tokio::select! { biased;
+        () = working => {}
+        () = serving => {}
+    }
     info!("stopped");
     Ok(())
+}
+
+async fn elector(args: &Args, health: Arc<Health>) -> anyhow::Result<(Elector, Fence)> {
+    // A client of its own: no renewal waits behind anything else.
+    let (client, _) = connect::connect(&args.connection).await?;
+    let read = |path: &str| std::fs::read_to_string(path).ok();
+    let said = (std::env::var("POD_NAMESPACE").ok(), read(ACCOUNT_NAMESPACE));
+    let id = Some(args.instance_id.as_str()).filter(|id| !id.is_empty());
+    let place = Place::of(id, said.0, said.1)?;
+    let host = read(HOST_NAME).or_else(|| std::env::var("HOSTNAME").ok());
+    let mut drawn = [0; 16];
+    getrandom::fill(&mut drawn).map_err(|error| anyhow::anyhow!("drawing an identity: {error}"))?;
+    let who = (place, place::identity(host, drawn), args.timing());
+    Ok(Elector::new(client, who, Arc::new(SystemClock), health))
 }
 
 #[expect(clippy::disallowed_methods, reason = "the edge of the program is where dice are seeded")]

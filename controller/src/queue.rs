@@ -107,6 +107,13 @@ impl<K: Clone + Ord> Queue<K> {
         self.underway.remove(key);
     }
 
+    /// Passes under way were given up where they stood: their keys are due again.
+    pub fn give_up(&mut self, now: Instant) {
+        for key in std::mem::take(&mut self.underway).into_keys() {
+            self.add(&key, now);
+        }
+    }
+
     /// The pass on a key has ended. `look_again` is when it is due even if nothing happens.
     pub fn ended(&mut self, key: &K, how: Ended, look_again: Option<Instant>, now: Instant) {
         let again = self.underway.remove(key).flatten();

@@ -11,7 +11,7 @@ use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::Value;
 use verdigris_core::{decision::Precondition, observed::Refusal, workload::WorkloadKind};
 
-use crate::items::WorkloadItem;
+use crate::{items::WorkloadItem, lease::Fence};
 
 /// Who we are in `managedFields` and in events.
 pub const FIELD_MANAGER: &str = "verdigris";
@@ -23,6 +23,8 @@ pub struct Server {
     timeout: Duration,
     /// Nothing that changes anything is sent.
     read_only: bool,
+    /// Nothing that changes anything is sent while it is down.
+    fence: Fence,
 }
 
 /// How a patch is to be read.
@@ -73,6 +75,9 @@ pub enum Cause {
     /// It would change something, and we only observe.
     #[error("Verdigris only observes")]
     ReadOnly,
+    /// It would change something, and we do not lead, or ceased to while it was under way: then it may have been done or not.
+    #[error("this replica does not lead")]
+    NotLeading,
     /// The request could not be built: a name that is none.
     #[error(transparent)]
     Request(#[from] kube::core::request::Error),
@@ -97,7 +102,7 @@ impl CallError {
     pub fn verdict(&self) -> Verdict {
         let status = match &self.cause {
             Cause::Answer(status) => status,
-            Cause::Timeout(_) | Cause::Transport(_) | Cause::ReadOnly => {
+            Cause::Timeout(_) | Cause::Transport(_) | Cause::ReadOnly | Cause::NotLeading => {
                 return Verdict::Later(Duration::ZERO);
             }
             Cause::Request(error) => {
@@ -121,7 +126,11 @@ impl CallError {
     pub fn code(&self) -> Option<u16> {
         match &self.cause {
             Cause::Answer(status) => Some(status.code),
-            Cause::Timeout(_) | Cause::Transport(_) | Cause::ReadOnly | Cause::Request(_) => None,
+            Cause::Timeout(_)
+            | Cause::Transport(_)
+            | Cause::ReadOnly
+            | Cause::NotLeading
+            | Cause::Request(_) => None,
         }
     }
 
@@ -142,13 +151,20 @@ impl Server {
     /// Speaks through `client`; no call takes longer than `timeout`.
     #[must_use]
     pub fn new(client: kube::Client, timeout: Duration) -> Self {
-        Self { client, timeout, read_only: false }
+        Self { client, timeout, read_only: false, fence: Fence::none() }
     }
 
     /// The same, but nothing that changes anything is ever sent: each such call fails.
     #[must_use]
     pub fn read_only(self) -> Self {
         Self { read_only: true, ..self }
+    }
+
+    /// The same, but nothing that changes anything is sent while this fence is down, and what is under way when it comes down
+    /// is dropped.
+    #[must_use]
+    pub fn behind(self, fence: Fence) -> Self {
+        Self { fence, ..self }
     }
 
     /// Creates an object; with `dry_run` the server only says what it would make of it.
@@ -266,7 +282,14 @@ impl Server {
         if self.read_only {
             return Err(CallError { what, cause: Cause::ReadOnly });
         }
-        self.call(what, request).await
+        let term = self.fence.term();
+        if term == 0 {
+            return Err(CallError { what, cause: Cause::NotLeading });
+        }
+        tokio::select! { biased;
+            () = self.fence.not_in(term) => Err(CallError { what: what.clone(), cause: Cause::NotLeading }),
+            answer = self.call(what.clone(), request) => answer,
+        }
     }
 
     async fn call<T: DeserializeOwned>(

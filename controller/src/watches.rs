@@ -261,7 +261,8 @@ fn trouble(error: &watcher::Error) -> Trouble {
 }
 
 /// An error with what caused it, in one line.
-fn with_sources(error: &dyn std::error::Error) -> String {
+#[must_use]
+pub fn with_sources(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {

@@ -87,3 +87,16 @@ fn what_cannot_be_meant_is_answered_with_a_sentence() {
     says("--controllers analysis", "Verdigris has none");
     says("--request-timeout soon", "write 30s");
 }
+
+#[test]
+fn elections_are_set_as_the_peers_are() {
+    let args = read("").unwrap();
+    assert_eq!((args.leader_elect, args.timing(), args.healthz_port), (true, Timing::default(), 8080));
+    let alone = read("--leader-elect=false --healthzPort 0").unwrap();
+    assert_eq!((alone.leader_elect, alone.healthz_port), (false, 0));
+    assert!(read("--leader-elect").unwrap().leader_elect);
+    let slow = read("--leader-election-lease-duration 1m --leader-election-renew-deadline=40s").unwrap();
+    assert_eq!(slow.timing().lease_duration.as_secs(), 60);
+    let both = read("--leader-election-renew-deadline 20s").unwrap_err();
+    assert!(both.contains("two replicas would lead at the same time"), "{both}");
+}

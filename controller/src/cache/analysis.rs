@@ -49,12 +49,10 @@ struct CachedTemplate {
 }
 
 impl AnalysisCache {
-    /// Whether it is known of each kind what there is, or why that cannot be known.
+    /// Whether it is known of this kind what there is, or why that cannot be known.
     #[must_use]
-    pub fn settled(&self) -> bool {
-        [Kind::AnalysisRun, Kind::AnalysisTemplate, Kind::ClusterAnalysisTemplate]
-            .into_iter()
-            .all(|kind| self.listed(kind) || self.troubles.contains_key(&kind))
+    pub fn is_settled(&self, kind: Kind) -> bool {
+        self.listed(kind) || self.troubles.contains_key(&kind)
     }
 
     fn listed(&self, kind: Kind) -> bool {
