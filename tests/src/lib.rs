@@ -3,14 +3,18 @@
 //! Library: what scenarios are made of. `tests/tests/`: the scenarios, one binary a kind of proof.
 
 pub mod any_world;
+pub mod cable;
 pub mod facts;
 pub mod fuse;
 pub mod installation;
+pub mod line;
 pub mod metrics;
 pub mod playing;
 pub mod programs;
 pub mod real;
 pub mod real_world;
 pub mod recording;
+pub mod replica;
+pub mod replica_process;
 pub mod rights;
 pub mod world;

@@ -13,7 +13,7 @@ use verdigris_playground::world::{Clients, Place};
 use crate::rights;
 
 /// Namespace of the installation for all namespaces.
-const NAMESPACE: &str = "verdigris";
+pub const NAMESPACE: &str = "verdigris";
 /// The controller's ServiceAccount, wherever it is installed.
 const ACCOUNT: &str = "verdigris-controller";
 
@@ -98,6 +98,28 @@ impl Real {
         std::fs::write(folder.join("kustomization.yaml"), text).context("writing a kustomization")?;
         kubectl(&self.plane, &["apply", "-k", &folder.to_string_lossy()]).await?;
         controller_client(&self.plane, namespace).await
+    }
+
+    /// A kubeconfig for our controller as a process, which finds the API on this port.
+    ///
+    /// # Errors
+    /// If there is no token, or no place for the file.
+    pub async fn kubeconfig_at(&self, port: u16) -> Result<PathBuf> {
+        let token = self.plane.service_account_token(NAMESPACE, ACCOUNT).await?;
+        let path = self.folder().join(format!("{port}.kubeconfig"));
+        let own = self.plane.kubeconfig_as("controller", &token);
+        let text = own.replace(self.plane.url(), &format!("https://127.0.0.1:{port}"));
+        std::fs::write(&path, text).context("writing the controller's kubeconfig")?;
+        Ok(path)
+    }
+
+    /// The port of the API.
+    ///
+    /// # Errors
+    /// If its address has none.
+    pub fn port(&self) -> Result<u16> {
+        let port = self.plane.url().rsplit(':').next().unwrap_or_default();
+        port.parse().with_context(|| format!("the port of {}", self.plane.url()))
     }
 
     /// What the controller that is installed for all namespaces asked so far, oldest first.

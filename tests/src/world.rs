@@ -110,9 +110,14 @@ impl World {
         self.start(client, Rules::default());
     }
 
+    /// The world as a controller with this client finds it.
+    pub fn ports(&self, client: kube::Client) -> Ports {
+        Ports { client, clock: Arc::new(self.clock), dice: fastrand::Rng::with_seed(self.seed) }
+    }
+
     fn start(&mut self, client: kube::Client, rules: Rules) {
         self.kill_controller();
-        let ports = Ports { client, clock: Arc::new(self.clock), dice: fastrand::Rng::with_seed(self.seed) };
+        let ports = self.ports(client);
         let controller = Controller::with_rules(ports, Options::default(), rules);
         let counters = controller.counters();
         let task = tokio::spawn(controller.run(std::future::pending()));

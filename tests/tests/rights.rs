@@ -14,17 +14,16 @@ const UNUSED: [(&str, &str); 1] = [(
 
 #[test]
 fn every_right_of_the_role_is_used_or_has_its_reason() {
-    let role = std::fs::read_to_string(concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/../charts/kustomize/controller/cluster-role.yaml"
-    ))
-    .unwrap();
-    let role = serde_saphyr::from_str(&role).unwrap();
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../charts/kustomize/controller");
+    let rights = ["cluster-role.yaml", "lease-role.yaml"].into_iter().flat_map(|file| {
+        let role = std::fs::read_to_string(format!("{folder}/{file}")).expect(file);
+        allowed(&serde_saphyr::from_str(&role).expect(file))
+    });
     let (used, scenarios) = used().unwrap();
     assert!(scenarios > 10, "only {scenarios} control planes left what they saw");
     let reasons = BTreeMap::from(UNUSED);
     let mut wrong = Vec::new();
-    for right in allowed(&role) {
+    for right in rights {
         let right = right.to_string();
         match (used.contains(&right), reasons.contains_key(right.as_str())) {
             (false, false) => wrong.push(format!("no scenario uses the right to {right}")),

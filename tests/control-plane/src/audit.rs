@@ -25,6 +25,9 @@ pub struct Entry {
     /// What was answered.
     #[serde(default)]
     pub response_status: Option<Status>,
+    /// Where it came from, the nearest last.
+    #[serde(default, rename = "sourceIPs")]
+    pub sources: Vec<String>,
     /// What the client calls itself.
     #[serde(default)]
     pub user_agent: String,
@@ -105,6 +108,9 @@ mod tests {
         assert_eq!(entries.len(), 1);
         let entry = &entries[0];
         assert_eq!((entry.resource().as_str(), entry.code(), entry.writes()), ("rollouts/status", 403, true));
-        assert_eq!(entry.user.username, "system:serviceaccount:v:c");
+        assert_eq!(
+            (entry.user.username.as_str(), entry.sources.as_slice()),
+            ("system:serviceaccount:v:c", &["127.0.0.1".to_owned()][..])
+        );
     }
 }

@@ -10,6 +10,7 @@ mod bad_input;
 mod broken;
 mod crash;
 mod install;
+mod leading;
 mod load;
 mod migration;
 mod pods;

@@ -124,6 +124,8 @@ async fn start_controller(plane: &ControlPlane, program: &str) -> Result<Child> 
     Command::new(program)
         .arg("--kubeconfig")
         .arg(kubeconfig)
+        // Alone, and what a rest costs is to be nothing.
+        .args(["--leader-elect=false", "--healthzPort=0"])
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(log)
