@@ -19,8 +19,12 @@ const LABELS_OF_HELM: [&str; 4] = [
 fn the_charts_files_are_copies() {
     let rules = |source: &str| documents(&read(source))[0]["rules"].clone();
     let files = "charts/helm/verdigris/files";
-    for (source, copy) in [("controller", "controller-rules"), ("dashboard", "dashboard-rules")] {
-        let source = rules(&format!("charts/kustomize/{source}/cluster-role.yaml"));
+    for (source, copy) in [
+        ("controller/cluster-role", "controller-rules"),
+        ("controller/lease-role", "lease-rules"),
+        ("dashboard/cluster-role", "dashboard-rules"),
+    ] {
+        let source = rules(&format!("charts/kustomize/{source}.yaml"));
         let copy = documents(&read(&format!("{files}/{copy}.yaml"))).remove(0);
         assert!(source == copy, "{files} is stale: run `bash charts/generate`");
     }
