@@ -13,6 +13,7 @@ use verdigris_playground::{
     home::Home,
     kubectl::Kubectl,
     load::LoadReport,
+    tour::Stage,
     world::{Clients, Place, World, WorldOptions},
 };
 
@@ -70,11 +71,12 @@ impl Site {
         self.plane.folder()
     }
 
-    /// Starts nodes; no controller of ours is among what runs then. The kinds of ours must exist.
+    /// Starts nodes, whose proxies follow a change of endpoints after this delay; no controller of ours is among what runs
+    /// then. The kinds of ours must exist.
     ///
     /// # Errors
     /// If they do not come up.
-    pub async fn start_nodes(&mut self) -> Result<()> {
+    pub async fn start_nodes(&mut self, programming_delay: Duration) -> Result<()> {
         let kubeconfig =
             std::fs::read_to_string(self.plane.kubeconfig()).context("reading the kubeconfig")?;
         let all = self.plane.client().await?;
@@ -82,8 +84,6 @@ impl Site {
             Clients { user: all.clone(), cluster: all.clone(), controller: all.clone(), dashboard: all };
         let place = Place::elsewhere(self.plane.url().to_owned(), kubeconfig, clients);
         let home = Home::new(Some(&self.folder().join("home")), &program("verdigris-playground"))?;
-        // Long enough that a proxy which still knows the old pods is met.
-        let programming_delay = Duration::from_millis(200);
         let options = WorldOptions { controller: false, programming_delay, ..WorldOptions::default() };
         let world = World::around(place, &options, &home).await?;
         let kubectl = Kubectl::find(&home).await?;
@@ -149,6 +149,15 @@ impl Site {
         };
         let image = if dashboard { &self.plugin } else { &self.controller };
         Container::start(&pod, image, &given, self.folder()).await
+    }
+
+    /// What the tour needs.
+    ///
+    /// # Errors
+    /// If there are no nodes yet.
+    pub fn stage(&self, patience: u32) -> Result<Stage<'_>> {
+        let (world, kubectl, home) = self.world.as_ref().context("there are no nodes yet")?;
+        Ok(Stage { world, home, kubectl, patience })
     }
 
     /// Applies a version of an app with kubectl, then another under load, and promotes it.

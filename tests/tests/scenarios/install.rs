@@ -7,6 +7,7 @@ use serde_json::Value;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
+    time::Duration,
 };
 use verdigris_tests::installation::{Container, Site};
 
@@ -14,6 +15,8 @@ const NAMESPACE: &str = "verdigris";
 const CONTROLLER: &str = "verdigris-controller";
 const DASHBOARD: &str = "verdigris-dashboard";
 const DEPLOYMENT: &str = "/apis/apps/v1/namespaces/verdigris/deployments/verdigris-controller";
+/// Long enough that a proxy which still knows the old pods is met.
+const PROXIES_FOLLOW_LATE: Duration = Duration::from_millis(200);
 /// Where the app is that outlives the installations.
 const SHOP: &str = "shop";
 
@@ -52,7 +55,7 @@ async fn by_helm(site: &mut Site) -> Result<()> {
     let at = ["--plain-http", "--namespace", NAMESPACE, "--create-namespace"];
     site.helm(&[&["install", "verdigris-crds", &definitions], &at[..]].concat()).await?;
     site.kubectl(&["label", "namespace", NAMESPACE, "pod-security.kubernetes.io/enforce=restricted"]).await?;
-    site.start_nodes().await?;
+    site.start_nodes(PROXIES_FOLLOW_LATE).await?;
     let image = format!("--set=image.repository={}/{CONTROLLER}", site.registry().address());
     let wait = ["--wait", "--timeout=90s"];
     site.helm(&[&["install", "verdigris", &chart, &image], &at[..], &wait].concat()).await?;

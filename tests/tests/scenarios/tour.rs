@@ -2,15 +2,8 @@
 
 use std::process::Command;
 
-use verdigris_playground::{
-    kubectl::Kubectl,
-    tour::{Stage, play},
-    world::WorldOptions,
-};
-use verdigris_tests::{
-    playing::{Playing, Server},
-    programs::program,
-};
+use verdigris_playground::{tour::play, world::WorldOptions};
+use verdigris_tests::{installation::Site, programs::program};
 
 /// The machine is busy with other tests. How fast all goes on an idle one, `bash tests/bench tour` measures.
 const PATIENCE: u32 = 6;
@@ -36,17 +29,20 @@ fn the_tour_holds_what_it_promises_and_leaves_nothing_behind() {
     assert!(!folder.exists(), "{} is still there", folder.display());
 }
 
+/// On what `charts/install.yaml` installs: its rights, flags and image.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_tour_holds_what_it_promises_on_a_real_kubernetes() {
-    let playing = Playing::bare("tour", &WorldOptions::default(), Server::Real).await.unwrap();
-    let (world, home) = (&playing.world, &playing.home);
-    let kubectl = Kubectl::find(home).await.unwrap();
+    let mut site = Site::start().await.unwrap();
+    site.kubectl(&["apply", "--filename", "charts/install.yaml"]).await.unwrap();
+    site.start_nodes(WorldOptions::default().programming_delay).await.unwrap();
+    let controller = site.run("verdigris", "verdigris-controller").await.unwrap();
     let mut story = Vec::new();
-    let summary = play(&Stage { world, home, kubectl: &kubectl, patience: PATIENCE }, &mut story).await;
+    let summary = play(&site.stage(PATIENCE).unwrap(), &mut story).await;
     let story = String::from_utf8_lossy(&story);
-    assert!(summary.held(), "{story}");
+    assert!(summary.held(), "{story}\n{}", controller.said());
     assert_tells_all(&story);
-    playing.nothing_was_refused().unwrap();
+    controller.stop().await.unwrap();
+    site.nothing_was_refused_to("verdigris", "verdigris-controller").unwrap();
 }
 
 fn assert_tells_all(story: &str) {
