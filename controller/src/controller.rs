@@ -36,9 +36,9 @@ use crate::{
     pass::{self, Ending, Means, Report, Untold},
     ports::Ports,
     queue::Queue,
-    rivals::Rivals,
+    rivals::{Rival, Rivals},
     rules::Rules,
-    server::{CallError, Server},
+    server::{CallError, Server, field_manager},
     watches::{Trouble, watch_all},
 };
 use refusals::Refusals;
@@ -106,7 +106,9 @@ impl Controller {
     /// A controller that decides otherwise: for tests, which put mutants here to see that they are caught.
     #[must_use]
     pub fn with_rules(ports: Ports, options: Options, rules: Rules) -> Self {
-        let server = Server::new(ports.client.clone(), options.call_timeout);
+        let manager = field_manager(options.installed_in.as_deref());
+        let rivals = Rivals::new(&manager);
+        let server = Server::new(ports.client.clone(), options.call_timeout, manager);
         let means = Means {
             server: if options.observe { server.read_only() } else { server },
             clock: Arc::clone(&ports.clock),
@@ -130,7 +132,7 @@ impl Controller {
             waiting: BTreeSet::new(),
             memory: BTreeMap::new(),
             outbox: Outbox::default(),
-            rivals: Rivals::default(),
+            rivals,
             observer: Observer::default(),
             troubles: BTreeMap::new(),
             workloads_watched: BTreeSet::new(),
@@ -251,9 +253,13 @@ impl Controller {
             return self.begin(rollout, pass.boxed());
         };
         if let Some(rival) = self.rivals.of(&rollout) {
-            let (rival, uid) = (rival.to_owned(), cached.uid.clone());
-            return self.leave_to(rollout, rival, uid);
+            let uid = cached.uid.clone();
+            self.tell_of_rival(&rollout, &rival, &uid);
+            if rival.prevails {
+                return self.queue.put_aside(&rollout);
+            }
         }
+        let Some(cached) = self.cache.rollout(&rollout) else { return };
         let memory = self.memory.entry(rollout.clone()).or_default();
         let refusals = memory.refusals.known(cached.generation, now);
         let untold = memory.untold.take();
@@ -275,16 +281,13 @@ impl Controller {
         self.begin(rollout, pass);
     }
 
-    /// Nothing of it is written any more; that is said once.
-    fn leave_to(&mut self, rollout: Key, rival: String, uid: String) {
+    /// That is said once.
+    fn tell_of_rival(&mut self, rollout: &Key, rival: &Rival, uid: &str) {
         let memory = self.memory.entry(rollout.clone()).or_default();
-        if std::mem::replace(&mut memory.told_of_rival, true) {
-            self.queue.put_aside(&rollout);
-            return;
+        if !std::mem::replace(&mut memory.told_of_rival, true) {
+            let letter = pass::tell_of_rival(&self.means, rollout, uid, rival);
+            self.put(rollout, vec![letter]);
         }
-        let (means, key) = (self.means.clone(), rollout.clone());
-        let pass = async move { pass::tell_of_rival(&means, &key, &uid, &rival) };
-        self.begin(rollout, pass.boxed());
     }
 
     fn begin(&mut self, rollout: Key, pass: BoxFuture<'static, Report>) {

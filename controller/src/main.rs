@@ -8,7 +8,7 @@ use anyhow::Context;
 use futures::FutureExt;
 use tracing::{info, warn};
 use verdigris_controller::{
-    Controller, Ports, SystemClock, connect,
+    Controller, Options, Ports, SystemClock, connect,
     health::{self, Health},
     http::Listening,
     lease::{Elector, Fence, Place, elect_and_run, place},
@@ -44,7 +44,7 @@ async fn run(args: Args) -> anyhow::Result<()> {
         warn!("{sentence}");
     }
     let (client, namespace) = connect::connect(&args.connection).await?;
-    let options = args.options(namespace);
+    let options = Options { installed_in: installed_in(), ..args.options(namespace) };
     // The dice only spread reconnects, so the time of the start is random enough.
     let ports = Ports { client, clock: Arc::new(SystemClock), dice: fastrand::Rng::with_seed(seed()) };
     let stop = stop_signal().context("listening for signals")?;
@@ -86,6 +86,14 @@ async fn elector(args: &Args, health: Arc<Health>) -> anyhow::Result<(Elector, F
     getrandom::fill(&mut drawn).map_err(|error| anyhow::anyhow!("drawing an identity: {error}"))?;
     let who = (place, place::identity(host, drawn), args.timing());
     Ok(Elector::new(client, who, Arc::new(SystemClock), health))
+}
+
+/// The namespace of the pod that this is, if it is one: what the manifest says, else the service account's.
+fn installed_in() -> Option<String> {
+    let said = std::env::var("POD_NAMESPACE").ok();
+    let mounted = || std::fs::read_to_string(ACCOUNT_NAMESPACE).ok();
+    let namespace = said.filter(|text| !text.trim().is_empty()).or_else(mounted)?;
+    Some(namespace.trim().to_owned())
 }
 
 #[expect(clippy::disallowed_methods, reason = "the edge of the program is where dice are seeded")]

@@ -9,6 +9,8 @@ pub struct Options {
     pub instance_id: Option<String>,
     /// Only this namespace is ours; without one, all of them.
     pub namespace: Option<String>,
+    /// The namespace that this program is installed in, if it runs in a cluster: so two installations know each other.
+    pub installed_in: Option<String>,
     /// Nothing is written: what would be is told in the log, and where somebody else acts otherwise.
     pub observe: bool,
     /// How many passes may be under way at once, each for another Rollout.
@@ -29,6 +31,7 @@ impl Default for Options {
         Self {
             instance_id: None,
             namespace: None,
+            installed_in: None,
             observe: false,
             passes_max: 32,
             resync: Duration::from_secs(300),

@@ -24,6 +24,7 @@ use crate::{
     observe::Sight,
     outbox::Letter,
     ports::Clock,
+    rivals::Rival,
     rules::Rules,
     server::{CallError, Server, Verdict},
     undecodable,
@@ -167,16 +168,24 @@ pub async fn run_undecodable(means: &Means, rollout: &Key, object: &[u8], fault:
     }
 }
 
-/// Says that another controller works on the Rollout, and that it is left to that one.
-pub fn tell_of_rival(means: &Means, rollout: &Key, uid: &str, rival: &str) -> Report {
-    let message = format!(
-        "Another controller writes the status of this Rollout (field manager '{rival}'), so Verdigris does nothing for \
-         it any more. Stop one of the two; then restart Verdigris if it is the one that stays"
-    );
-    error!(%rollout, rival, "another controller works on it: it is left alone until this program is started again");
+/// What is to be told of another controller that works on the Rollout.
+pub fn tell_of_rival(means: &Means, rollout: &Key, uid: &str, rival: &Rival) -> Letter {
+    let manager = &rival.manager;
+    let message = if rival.prevails {
+        error!(%rollout, manager, "another controller works on it: it is left alone until this program is started again");
+        format!(
+            "Another controller writes the status of this Rollout (field manager '{manager}'), so Verdigris does nothing for \
+             it any more. Stop one of the two; then restart Verdigris if it is the one that stays"
+        )
+    } else {
+        error!(%rollout, manager, "another Verdigris works on it");
+        format!(
+            "Another Verdigris writes the status of this Rollout (field manager '{manager}'), too. Stop one of the two"
+        )
+    };
     means.counters.rivals.add_one();
     let event = Event { warning: true, reason: "SecondController".to_owned(), message };
-    Report { letters: letters(means, uid, vec![event]), ..Report::default() }
+    Letter { uid: uid.to_owned(), event, at: means.clock.now() }
 }
 
 enum Stop {

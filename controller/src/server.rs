@@ -13,14 +13,31 @@ use verdigris_core::{decision::Precondition, observed::Refusal, workload::Worklo
 
 use crate::{items::WorkloadItem, lease::Fence};
 
-/// Who we are in `managedFields` and in events.
+/// Who we are in events; and in `managedFields`, unless we are installed in another namespace than this.
 pub const FIELD_MANAGER: &str = "verdigris";
+
+/// Who we are in `managedFields` if we are installed in this namespace: two installations can be told apart.
+#[must_use]
+pub fn field_manager(installed_in: Option<&str>) -> String {
+    match installed_in {
+        Some(namespace) if namespace != FIELD_MANAGER => format!("{FIELD_MANAGER}@{namespace}"),
+        _ => FIELD_MANAGER.to_owned(),
+    }
+}
+
+/// Whether that is some installation of ours.
+#[must_use]
+pub fn is_field_manager(name: &str) -> bool {
+    name.strip_prefix(FIELD_MANAGER).is_some_and(|rest| rest.is_empty() || rest.starts_with('@'))
+}
 
 /// The API server as the rest of the controller sees it.
 #[derive(Clone)]
 pub struct Server {
     client: kube::Client,
     timeout: Duration,
+    /// Who we are in `managedFields`.
+    manager: String,
     /// Nothing that changes anything is sent.
     read_only: bool,
     /// Nothing that changes anything is sent while it is down.
@@ -148,10 +165,10 @@ impl Written {
 }
 
 impl Server {
-    /// Speaks through `client`; no call takes longer than `timeout`.
+    /// Speaks through `client` as `manager`; no call takes longer than `timeout`.
     #[must_use]
-    pub fn new(client: kube::Client, timeout: Duration) -> Self {
-        Self { client, timeout, read_only: false, fence: Fence::none() }
+    pub fn new(client: kube::Client, timeout: Duration, manager: String) -> Self {
+        Self { client, timeout, manager, read_only: false, fence: Fence::none() }
     }
 
     /// The same, but nothing that changes anything is ever sent: each such call fails.
@@ -179,7 +196,7 @@ impl Server {
         K: Resource<DynamicType = ()>,
         T: DeserializeOwned,
     {
-        let params = PostParams { dry_run, field_manager: Some(FIELD_MANAGER.to_owned()) };
+        let params = PostParams { dry_run, field_manager: Some(self.manager.clone()) };
         let request = requests::<K>(namespace).create(&params, body.to_string().into_bytes());
         if dry_run { self.call(what, request).await } else { self.change(what, request).await }
     }
@@ -194,7 +211,7 @@ impl Server {
     where
         K: Resource<DynamicType = ()>,
     {
-        let params = PostParams { dry_run: false, field_manager: Some(FIELD_MANAGER.to_owned()) };
+        let params = PostParams { dry_run: false, field_manager: Some(self.manager.clone()) };
         let body = body.to_string().into_bytes();
         let request = requests::<K>(namespace).create_subresource(subresource, name, &params, body);
         self.change::<Value>(what, request).await.map(drop)
@@ -211,7 +228,7 @@ impl Server {
     where
         K: Resource<DynamicType = ()>,
     {
-        let params = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
+        let params = PatchParams { field_manager: Some(self.manager.clone()), ..PatchParams::default() };
         let patch = match style {
             Style::Merge => Patch::Merge(body),
             Style::Strategic => Patch::Strategic(body),

@@ -2,6 +2,7 @@
 
 use http::Method;
 use serde_json::{Value, json};
+use verdigris_controller::{Options, rules::Rules};
 
 use crate::world::World;
 
@@ -73,5 +74,25 @@ async fn whoever_wrote_before_we_came_is_whom_we_take_over_from() {
     assert_ne!(
         world.condition("app", "Progressing").map(|it| it["message"].clone()),
         Some(Value::from("and again"))
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_installations_of_ours_are_noticed_and_updates_go_on() {
+    let world = World::new();
+    let installed = |place: &str| Options { installed_in: Some(place.to_owned()), ..Options::default() };
+    let one = world.start_with(installed("verdigris"), Rules::default());
+    let two = world.start_with(installed("other"), Rules::default());
+    world.deploy("app");
+    world.until_phase("app", "Healthy").await;
+    for version in 2..6 {
+        world.pass(5).await;
+        world.update("app", &format!("example/app:{version}")).await;
+    }
+    let told = warnings(&world);
+    assert_eq!(one.counters.rivals.get() + two.counters.rivals.get(), told.len() as u64);
+    assert!(
+        !told.is_empty() && told.iter().all(|(text, _)| text.contains("Stop one of the two")),
+        "{told:?}"
     );
 }
