@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use http::{Method, Request, header};
 use http_body_util::BodyExt;
+use jiff::Timestamp;
 use kube::client::Body;
 use serde_json::{Value, json};
 use tokio::time::{sleep, timeout};
@@ -27,6 +28,9 @@ pub trait AnyWorld {
     /// # Errors
     /// What `look` said last.
     async fn comes_to<T>(&self, look: impl AsyncFnMut() -> Result<T, String>) -> Result<T, String>;
+
+    /// What the clock of this world shows.
+    fn now(&self) -> Timestamp;
 
     /// Lets so many seconds pass.
     async fn wait_seconds(&self, seconds: u64) {

@@ -2,10 +2,12 @@
 //!
 //! Library: what scenarios are made of. `tests/tests/`: the scenarios, one binary a kind of proof.
 
+pub mod acting;
 pub mod any_world;
 pub mod cable;
 pub mod facts;
 pub mod fuse;
+pub mod gitops;
 pub mod installation;
 pub mod line;
 pub mod metrics;

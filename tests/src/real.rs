@@ -67,6 +67,14 @@ impl Real {
         self.controller.clone()
     }
 
+    /// A client with our controller's rights after the manifests were applied anew.
+    ///
+    /// # Errors
+    /// If the account is not there.
+    pub async fn controller_anew(&self) -> Result<Client> {
+        controller_client(&self.plane, NAMESPACE).await
+    }
+
     /// The playground's view of it.
     ///
     /// # Errors
@@ -120,6 +128,14 @@ impl Real {
     pub fn port(&self) -> Result<u16> {
         let port = self.plane.url().rsplit(':').next().unwrap_or_default();
         port.parse().with_context(|| format!("the port of {}", self.plane.url()))
+    }
+
+    /// Runs kubectl with all rights, and gives what it said.
+    ///
+    /// # Errors
+    /// What it complains of.
+    pub async fn kubectl(&self, arguments: &[&str]) -> Result<String> {
+        kubectl(&self.plane, arguments).await
     }
 
     /// What the controller that is installed for all namespaces asked so far, oldest first.
@@ -184,7 +200,7 @@ async fn controller_client(plane: &ControlPlane, namespace: &str) -> Result<Clie
     Ok(connect(&flags).await?.0)
 }
 
-async fn kubectl(plane: &ControlPlane, arguments: &[&str]) -> Result<()> {
+async fn kubectl(plane: &ControlPlane, arguments: &[&str]) -> Result<String> {
     let output = tokio::process::Command::new(binaries::find("kubectl")?)
         .args(arguments)
         .env("KUBECONFIG", plane.kubeconfig())
@@ -196,7 +212,7 @@ async fn kubectl(plane: &ControlPlane, arguments: &[&str]) -> Result<()> {
         .context("starting kubectl")?;
     let complaint = String::from_utf8_lossy(&output.stderr);
     ensure!(output.status.success(), "kubectl {}: {}", arguments.join(" "), complaint.trim());
-    Ok(())
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
 fn manifests() -> PathBuf {

@@ -3,10 +3,12 @@
 use std::{sync::Arc, time::Duration};
 
 use anyhow::Result;
+use futures::FutureExt as _;
 use http::Request;
 use jiff::Timestamp;
 use kube::{Client, client::Body};
 use tokio::{
+    sync::oneshot,
     task::JoinHandle,
     time::{Instant, sleep_until, timeout_at},
 };
@@ -30,6 +32,7 @@ pub struct RealWorld {
 /// A controller of ours. Dropping it ends it where it stands, as a crash does.
 pub struct RunningController {
     task: JoinHandle<()>,
+    stop: Option<oneshot::Sender<()>>,
 }
 
 impl RealWorld {
@@ -73,13 +76,29 @@ impl RealWorld {
     pub fn start_controller_as(&self, client: Client, options: Options) -> RunningController {
         let dice = fastrand::Rng::with_seed(self.seed);
         let controller = Controller::new(Ports { client, clock: Arc::new(SystemClock), dice }, options);
-        RunningController { task: tokio::spawn(controller.run(std::future::pending())) }
+        let (stop, stopped) = oneshot::channel();
+        RunningController { task: tokio::spawn(controller.run(stopped.map(drop))), stop: Some(stop) }
+    }
+}
+
+impl RunningController {
+    /// Stops it as a signal does, and waits until it has ended.
+    ///
+    /// # Panics
+    /// If it does not end well.
+    pub async fn stop(mut self) {
+        let _ = self.stop.take().map(|stop| stop.send(()));
+        (&mut self.task).await.expect("the controller ends");
     }
 }
 
 impl AnyWorld for RealWorld {
     fn client(&self) -> Client {
         self.real.user()
+    }
+
+    fn now(&self) -> Timestamp {
+        now()
     }
 
     async fn comes_to<T>(&self, mut look: impl AsyncFnMut() -> Result<T, String>) -> Result<T, String> {

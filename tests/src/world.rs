@@ -9,8 +9,9 @@
 
 use std::{sync::Arc, time::Duration};
 
+use futures::FutureExt as _;
 use jiff::Timestamp;
-use tokio::{task::JoinHandle, time::sleep};
+use tokio::{sync::oneshot, task::JoinHandle, time::sleep};
 use verdigris_controller::{Clock, Controller, Options, Ports, TokioClock, counters::Counters, rules::Rules};
 use verdigris_playground_apiserver::server::ApiServer;
 use verdigris_playground_cluster::{Cluster, Options as ClusterOptions};
@@ -36,6 +37,7 @@ pub struct World {
 
 struct Running {
     task: JoinHandle<()>,
+    stop: oneshot::Sender<()>,
     counters: Arc<Counters>,
 }
 
@@ -89,11 +91,6 @@ impl World {
         &self.server
     }
 
-    /// The time that everything in the world is stamped with.
-    pub fn now(&self) -> Timestamp {
-        self.clock.now()
-    }
-
     /// Starts our controller.
     pub fn start_controller(&mut self) {
         self.start(self.server.client_named("verdigris"), Rules::default());
@@ -120,8 +117,21 @@ impl World {
         let ports = self.ports(client);
         let controller = Controller::with_rules(ports, Options::default(), rules);
         let counters = controller.counters();
-        let task = tokio::spawn(controller.run(std::future::pending()));
-        self.controller = Some(Running { task, counters });
+        let (stop, stopped) = oneshot::channel();
+        let task = tokio::spawn(controller.run(stopped.map(drop)));
+        self.controller = Some(Running { task, stop, counters });
+    }
+
+    /// Stops the controller as a signal does; once it has ended, another one starts.
+    ///
+    /// # Panics
+    /// If it does not end well.
+    pub async fn upgrade(&mut self) {
+        if let Some(running) = self.controller.take() {
+            let _ = running.stop.send(());
+            running.task.await.expect("the controller ends");
+        }
+        self.start_controller();
     }
 
     /// Ends the controller where it stands, as a crash does.
@@ -182,6 +192,10 @@ impl World {
 impl AnyWorld for World {
     fn client(&self) -> kube::Client {
         self.server.client_named("scenario")
+    }
+
+    fn now(&self) -> Timestamp {
+        self.clock.now()
     }
 
     async fn comes_to<T>(&self, mut look: impl AsyncFnMut() -> Result<T, String>) -> Result<T, String> {

@@ -2,13 +2,14 @@
 
 use serde_json::{Value, json};
 use verdigris_tests::{
+    acting::perform,
     any_world::AnyWorld,
     real_world::RealWorld,
     recording::{Act, Scenario},
     world::World,
 };
 
-use crate::recordings::{perform, same_events, same_facts};
+use crate::recordings::{same_events, same_facts};
 
 /// An analysis before promotion that succeeds, one after it that fails.
 const ANALYSIS: Scenario = Scenario {

@@ -2,6 +2,7 @@
 
 use futures::{StreamExt, stream};
 use verdigris_tests::{
+    acting::perform,
     any_world::AnyWorld,
     facts::{Facts, differences},
     fuse::{Blow, Fuse},
@@ -9,8 +10,6 @@ use verdigris_tests::{
     recording::{Act, SCENARIOS, Scenario},
     world::World,
 };
-
-use crate::recordings::perform;
 
 /// Deploy, update, promote, old stack scaled down.
 const ACTS: [Act; 4] = [Act::Deploy, Act::Image(2), Act::Promote, Act::Wait(8)];

@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures::future::join_all;
-use serde_json::{Value, json};
 use verdigris_tests::{
+    acting::perform,
     any_world::AnyWorld,
     facts::{differences, in_versions},
     real_world::RealWorld,
-    recording::{Act, SCENARIOS, Scenario, last_time, services},
+    recording::{Act, SCENARIOS, Scenario},
     world::World,
 };
 
@@ -58,7 +58,7 @@ async fn playing_a_scenario_on_a_real_kubernetes_gives_what_the_peer_gave() {
 }
 
 /// What came out otherwise than the peer's, and not on purpose.
-async fn play(world: &impl AnyWorld, scenario: &Scenario) -> Vec<String> {
+pub async fn play(world: &impl AnyWorld, scenario: &Scenario) -> Vec<String> {
     let mut found = Vec::new();
     world.create_namespace(scenario.name).await;
     for (act, step) in scenario.acts {
@@ -126,65 +126,6 @@ fn every_intended_difference_has_its_row() {
     for row in rows {
         assert!(document.contains(row), "docs/compatibility.md has no row that says {row:?}");
     }
-}
-
-/// Does to the world, in this namespace, what was done to the peer's.
-pub async fn perform(world: &impl AnyWorld, scenario: &Scenario, namespace: &str, act: Act) {
-    let path = format!("/apis/argoproj.io/v1alpha1/namespaces/{namespace}/rollouts/app");
-    let status = format!("{path}/status");
-    let patch = |path: String, body: Value| async move {
-        world.merge(&path, &body).await.unwrap_or_else(|answer| panic!("{act:?}: {answer}"));
-    };
-    match act {
-        Act::Deploy => {
-            create_services(world, namespace).await;
-            create_rollout(world, scenario, namespace).await;
-        }
-        Act::DeployWithoutServices => create_rollout(world, scenario, namespace).await,
-        Act::CreateServices => {
-            create_services(world, namespace).await;
-            patch(path, json!({"spec": {"strategy": {"blueGreen": {"previewService": "app-preview"}}}}))
-                .await;
-        }
-        Act::Image(number) => {
-            let deployment = scenario.deployment().expect("a recording");
-            let path = match &deployment {
-                Some(_) => format!("/apis/apps/v1/namespaces/{namespace}/deployments/app"),
-                None => path,
-            };
-            let mut updated = deployment.unwrap_or_else(|| scenario.rollout().expect("a recording"));
-            updated["spec"]["template"]["spec"]["containers"][0]["image"] =
-                format!("example/app:{number}").into();
-            patch(path, json!({"spec": {"template": updated["spec"]["template"]}})).await;
-        }
-        Act::Promote => patch(status, json!({"status": {"pauseConditions": null}})).await,
-        Act::PromoteFull => patch(status, json!({"status": {"promoteFull": true}})).await,
-        Act::Abort => patch(status, json!({"status": {"abort": true}})).await,
-        Act::Retry => patch(status, json!({"status": {"abort": false}})).await,
-        Act::Restart => {
-            // Times have whole seconds: no pod may be of the very second that is named.
-            let now =
-                last_time(&world.snapshot(namespace, "app").await).expect("a Rollout that has a status");
-            patch(path, json!({"spec": {"restartAt": now.to_string()}})).await;
-        }
-        Act::Wait(seconds) => world.wait_seconds(seconds).await,
-    }
-}
-
-async fn create_services(world: &impl AnyWorld, namespace: &str) {
-    for service in services(namespace) {
-        world.create(&service).await.expect("a Service");
-    }
-}
-
-async fn create_rollout(world: &impl AnyWorld, scenario: &Scenario, namespace: &str) {
-    if let Some(mut deployment) = scenario.deployment().expect("a recording") {
-        deployment["metadata"]["namespace"] = namespace.into();
-        world.create(&deployment).await.expect("the Deployment");
-    }
-    let mut rollout = scenario.rollout().expect("a recording");
-    rollout["metadata"]["namespace"] = namespace.into();
-    world.create(&rollout).await.expect("the Rollout");
 }
 
 /// `Normal SwitchService Rollout/app x2: text` without `x2`.

@@ -7,13 +7,12 @@ use serde_json::{Value, json};
 use verdigris_control_plane::binaries;
 use verdigris_controller::Options;
 use verdigris_tests::{
+    acting::perform,
     any_world::AnyWorld,
     programs::program,
     real_world::RealWorld,
     recording::{Act, SCENARIOS},
 };
-
-use crate::recordings::perform;
 
 const ROLE: &str = "/apis/rbac.authorization.k8s.io/v1/clusterroles/verdigris-controller";
 

@@ -61,7 +61,7 @@ fn steps() -> Vec<(String, String, Snapshot)> {
     all
 }
 
-fn assert_unchanged(place: &str, before: &Snapshot, after: &Snapshot) {
+pub fn assert_unchanged(place: &str, before: &Snapshot, after: &Snapshot) {
     assert_eq!(after.versions(), before.versions(), "{place}: ReplicaSets");
     let selectors = |snapshot: &Snapshot| -> Vec<_> {
         snapshot.services.iter().map(|service| service["spec"]["selector"].clone()).collect()
@@ -72,7 +72,7 @@ fn assert_unchanged(place: &str, before: &Snapshot, after: &Snapshot) {
 }
 
 /// Makes the recorded objects anew, as if the peer had left them a moment ago; a real cluster gives uids and pods.
-async fn recreate(world: &RealWorld, namespace: &str, recorded: &Snapshot) -> Snapshot {
+pub async fn recreate(world: &RealWorld, namespace: &str, recorded: &Snapshot) -> Snapshot {
     world.create_namespace(namespace).await;
     for service in &recorded.services {
         let spec = json!({"selector": service["spec"]["selector"], "ports": service["spec"]["ports"]});

@@ -2,14 +2,13 @@
 
 use verdigris_playground_apiserver::write_log::{Verb, Write};
 use verdigris_tests::{
+    acting::perform,
     any_world::AnyWorld,
     facts::in_versions,
     real_world::RealWorld,
     recording::{Act, SCENARIOS},
     world::World,
 };
-
-use crate::recordings::perform;
 
 /// The writes of an update under a manual gate, in order: apply, promote, scale-down delay, rest.
 const UPDATE: &[&str] = &[
