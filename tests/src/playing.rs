@@ -77,7 +77,7 @@ impl Playing {
     ///
     /// # Errors
     /// If it does not come up.
-    async fn bare(name: &str, options: &WorldOptions, server: Server) -> anyhow::Result<Self> {
+    pub async fn bare(name: &str, options: &WorldOptions, server: Server) -> anyhow::Result<Self> {
         let program = program("verdigris-playground");
         match server {
             Server::Embedded => {

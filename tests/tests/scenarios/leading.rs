@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout};
 use verdigris_playground_apiserver::write_log::Write;
 use verdigris_tests::{
+    acting::perform,
     any_world::AnyWorld,
     cable::Cable,
     facts::Facts,
@@ -12,8 +13,6 @@ use verdigris_tests::{
     replica::Replica,
     world::World,
 };
-
-use crate::recordings::perform;
 
 mod processes;
 

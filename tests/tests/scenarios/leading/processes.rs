@@ -8,6 +8,7 @@ use serde_json::Value;
 use tokio::time::Instant;
 use verdigris_control_plane::{Options, audit};
 use verdigris_tests::{
+    acting::perform,
     any_world::AnyWorld,
     line::Line,
     real::{NAMESPACE, Real},
@@ -15,8 +16,6 @@ use verdigris_tests::{
     recording::{Act, SCENARIOS},
     replica_process::ReplicaProcess,
 };
-
-use crate::recordings::perform;
 
 /// Shorter than a user would have it: each loss is waited for.
 const TIMING: [&str; 3] = [
