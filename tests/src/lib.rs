@@ -19,4 +19,5 @@ pub mod recording;
 pub mod replica;
 pub mod replica_process;
 pub mod rights;
+pub mod served;
 pub mod world;

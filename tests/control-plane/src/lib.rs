@@ -21,6 +21,7 @@ mod identity;
 mod options;
 mod ports;
 mod process;
+pub mod usage;
 
 pub use control_plane::ControlPlane;
 pub use error::{Error, Result};

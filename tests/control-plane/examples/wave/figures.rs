@@ -1,75 +1,11 @@
 //! What is measured besides time, and the table.
 
-use std::{collections::BTreeMap, fs, path::Path, time::Duration};
+use std::{collections::BTreeMap, time::Duration};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use verdigris_control_plane::ControlPlane;
 
 use crate::waves::{Singles, Times};
-
-/// Clock ticks a second in `/proc/PID/stat`: a constant of Linux's interface to programs.
-const TICKS: f64 = 100.0;
-
-/// A program that runs.
-pub struct Process {
-    name: &'static str,
-    id: u32,
-}
-
-impl Process {
-    /// This one.
-    pub fn new(name: &'static str, id: u32) -> Self {
-        Self { name, id }
-    }
-
-    /// The program of this name whose command line names the folder.
-    pub fn named_in(name: &'static str, folder: &Path) -> Result<Self> {
-        let folder = folder.to_string_lossy();
-        for process in fs::read_dir("/proc").context("listing processes")?.filter_map(Result::ok) {
-            let Some(id) = process.file_name().to_str().and_then(|id| id.parse().ok()) else { continue };
-            let line = fs::read(process.path().join("cmdline")).unwrap_or_default();
-            let line = String::from_utf8_lossy(&line).into_owned();
-            let program = line.split('\0').next().unwrap_or_default();
-            if program.ends_with(&format!("/{name}")) && line.contains(&*folder) {
-                return Ok(Self { name, id });
-            }
-        }
-        anyhow::bail!("no {name} runs")
-    }
-
-    pub fn name(&self) -> &'static str {
-        self.name
-    }
-
-    /// User and system time.
-    pub fn cpu_seconds(&self) -> Result<f64> {
-        let stat = fs::read_to_string(format!("/proc/{}/stat", self.id))
-            .with_context(|| format!("{} ended", self.name))?;
-        // The name of the program, in parentheses, may hold spaces; times are fields 14 and 15.
-        let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
-        let ticks =
-            |at: usize| fields.get(at).and_then(|field| field.parse::<f64>().ok()).unwrap_or_default();
-        Ok((ticks(11) + ticks(12)) / TICKS)
-    }
-
-    /// Resident memory now.
-    pub fn resident_mib(&self) -> Result<f64> {
-        self.status("VmRSS")
-    }
-
-    /// Resident memory at its highest.
-    pub fn peak_mib(&self) -> Result<f64> {
-        self.status("VmHWM")
-    }
-
-    fn status(&self, field: &str) -> Result<f64> {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.id))
-            .with_context(|| format!("{} ended", self.name))?;
-        let line = status.lines().find(|line| line.starts_with(field)).unwrap_or_default();
-        let kib = line.split_whitespace().nth(1).and_then(|kib| kib.parse::<f64>().ok());
-        Ok(kib.with_context(|| format!("no {field}"))? / 1024.0)
-    }
-}
 
 /// Requests by verb and resource.
 pub struct Asked(BTreeMap<String, usize>);

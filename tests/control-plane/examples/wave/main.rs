@@ -15,9 +15,7 @@ use std::{path::PathBuf, process::Stdio, time::Duration};
 
 use anyhow::{Context, Result, ensure};
 use tokio::process::{Child, Command};
-use verdigris_control_plane::{ControlPlane, Options, binaries};
-
-use figures::Process;
+use verdigris_control_plane::{ControlPlane, Options, binaries, usage::Usage};
 
 /// Where `charts/install.yaml` puts the controller.
 const NAMESPACE: &str = "verdigris";
@@ -37,7 +35,7 @@ async fn main() -> Result<()> {
         arguments.next().map_or(Ok(1000), |text| text.parse()).context("ROLLOUTS is a number")?;
     let plane = start().await?;
     let mut controller = start_controller(&plane, &program).await?;
-    let process = Process::new("controller", controller.id().context("the controller ended")?);
+    let process = Usage::of("controller", controller.id().context("the controller ended")?);
     let client = plane.client().await?;
     let _nodes = nodes::start(client.clone()).await?;
     let waves = waves::Waves::new(client, count).await?;
@@ -47,11 +45,11 @@ async fn main() -> Result<()> {
     let resident_with_one = process.resident_mib()?;
     println!("one Rollout: Healthy after {one:.1?}, controller {resident_with_one:.1} MiB");
 
-    let server = Process::named_in("kube-apiserver", plane.folder())?;
-    let manager = Process::named_in("kube-controller-manager", plane.folder())?;
-    let etcd = Process::named_in("etcd", plane.folder())?;
+    let server = Usage::named_in("kube-apiserver", plane.folder())?;
+    let manager = Usage::named_in("kube-controller-manager", plane.folder())?;
+    let etcd = Usage::named_in("etcd", plane.folder())?;
     let all = [&process, &server, &manager, &etcd];
-    let before: Vec<f64> = all.iter().map(|process| process.cpu_seconds()).collect::<Result<_>>()?;
+    let before: Vec<f64> = all.iter().map(|process| process.cpu_seconds()).collect::<std::io::Result<_>>()?;
     let asked_before = figures::asked_by(&plane, NAMESPACE, ACCOUNT)?;
     let waves_seconds = waves.all().await?;
     let asked = asked_at_rest(&plane).await?.since(&asked_before);
