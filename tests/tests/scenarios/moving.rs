@@ -140,7 +140,8 @@ async fn snapshot(world: &RealWorld) -> Snapshot {
 async fn phase(world: &RealWorld, wanted: &str) {
     let look = async || {
         let rollout = world.get_rollout(NAMESPACE, "app").await;
-        let seen = rollout["status"]["observedGeneration"] == rollout["metadata"]["generation"].to_string();
+        let generation = rollout["metadata"]["generation"].to_string();
+        let seen = rollout["status"]["observedGeneration"].as_str() == Some(&generation);
         if seen && rollout["status"]["phase"] == wanted { Ok(()) } else { Err(rollout["status"].to_string()) }
     };
     world.comes_to(look).await.unwrap_or_else(|seen| panic!("{wanted}: {seen}"));

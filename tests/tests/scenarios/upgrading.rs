@@ -68,7 +68,7 @@ async fn upgrading_all_the_time_on_a_real_kubernetes_gives_what_the_peer_gave_an
 async fn two_installations_are_noticed_and_updates_go_on(world: &RealWorld) {
     let scenario = &SCENARIOS[0];
     world.create_namespace("other").await;
-    let other = world.real().install_in("other").await.unwrap();
+    let other = world.real().install_in("other").await.expect("a second installation");
     let installed = |place: &str| Options { installed_in: Some(place.to_owned()), ..Options::default() };
     let namespaced = Options { namespace: Some("other".to_owned()), ..installed("other") };
     let _one = world.start_controller_as(world.real().controller(), installed("verdigris"));
@@ -87,14 +87,14 @@ async fn two_installations_are_noticed_and_updates_go_on(world: &RealWorld) {
         if done { Ok(()) } else { Err(format!("{facts:?}")) }
     };
     perform(world, scenario, "other", Act::Deploy).await;
-    world.comes_to(async || healthy("v1").await).await.unwrap();
+    world.comes_to(async || healthy("v1").await).await.expect("v1 serves");
     for number in 2..4 {
         perform(world, scenario, "other", Act::Image(number)).await;
         world.wait_seconds(2).await;
         perform(world, scenario, "other", Act::PromoteFull).await;
-        world.comes_to(async || healthy(&format!("v{number}")).await).await.unwrap();
+        world.comes_to(async || healthy(&format!("v{number}")).await).await.expect("it serves");
         world.wait_seconds(2).await;
     }
-    world.comes_to(told).await.unwrap();
-    world.real().nothing_was_refused_from("other").unwrap();
+    world.comes_to(told).await.expect("an event");
+    world.real().nothing_was_refused_from("other").expect("rights enough");
 }
