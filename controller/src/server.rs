@@ -341,7 +341,15 @@ fn requests<K: Resource<DynamicType = ()>>(namespace: &str) -> Request {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    };
+
+    use k8s_openapi::api::core::v1::Service;
+
     use super::*;
+    use crate::lease::election::Term;
 
     fn verdict(code: u16, reason: &str) -> Verdict {
         let status = Status::failure("message", reason).with_code(code);
@@ -364,6 +372,38 @@ mod tests {
         }
         let timeout = CallError { what: String::new(), cause: Cause::Timeout(Duration::from_secs(30)) };
         assert_eq!(timeout.verdict(), Verdict::Later(Duration::ZERO));
+    }
+
+    /// A server that answers nothing, and how often it was asked.
+    fn silent() -> (kube::Client, Arc<AtomicUsize>) {
+        let asked = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&asked);
+        let service = tower::service_fn(move |_: http::Request<kube::client::Body>| {
+            count.fetch_add(1, Ordering::Relaxed);
+            std::future::pending::<Result<http::Response<kube::client::Body>, kube::Error>>()
+        });
+        (kube::Client::new(service, "default"), asked)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_change_under_way_is_dropped_when_the_fence_comes_down_and_none_leaves_after() {
+        let (client, asked) = silent();
+        let (keeper, fence) = Fence::lowered();
+        let server = Server::new(client, Duration::from_secs(30)).behind(fence);
+        let (body, place) = (Value::Null, ("shop", "shop", None));
+        let change = || server.patch::<Service>("patch".into(), place, Style::Merge, &body);
+        assert!(matches!(change().await.unwrap_err().cause, Cause::NotLeading));
+        assert_eq!(asked.load(Ordering::Relaxed), 0, "nothing left");
+        let began = tokio::time::Instant::now();
+        keeper.set(Some(Term { number: 1, until: began + Duration::from_secs(10) }));
+        assert!(matches!(change().await.unwrap_err().cause, Cause::NotLeading));
+        assert_eq!((began.elapsed().as_secs(), asked.load(Ordering::Relaxed)), (10, 1), "it was under way");
+        assert!(matches!(change().await.unwrap_err().cause, Cause::NotLeading));
+        assert_eq!(asked.load(Ordering::Relaxed), 1);
+        // Who stands by may read.
+        let read = server.get::<Service>("shop", "shop").await;
+        assert!(matches!(read.unwrap_err().cause, Cause::Timeout(_)));
+        assert_eq!(asked.load(Ordering::Relaxed), 2);
     }
 
     #[test]

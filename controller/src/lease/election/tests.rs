@@ -22,9 +22,10 @@ fn seen(version: &str, holder: &str) -> Seen {
     Seen { version: version.into(), holder: holder.into(), duration: Some(seconds(15)) }
 }
 
-/// Clocks that differ by up to a third in speed.
+/// Clocks that differ in speed by almost as much as the default timing allows, which is half.
 fn rates() -> impl Strategy<Value = Vec<f64>> {
-    prop::collection::vec(0.87_f64..1.15, 1..=3)
+    let rate = prop_oneof![Just(0.82), Just(1.2), 0.82..1.2_f64];
+    prop::collection::vec(rate, 1..=3)
 }
 
 fn faults() -> impl Strategy<Value = Vec<(u64, Fault)>> {
@@ -40,11 +41,11 @@ fn faults() -> impl Strategy<Value = Vec<(u64, Fault)>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(400))]
+    #![proptest_config(ProptestConfig { cases: 600, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn no_two_ever_lead_at_once_and_in_the_end_one_does(
-        rates in rates(), faults in faults(), seed: u64, loss in 0.0..0.5_f64, late in 0.0..0.2_f64, watched: bool,
+        rates in rates(), faults in faults(), seed: u64, loss in 0.0..0.5_f64, late in 0.0..0.3_f64, watched: bool,
     ) {
         let mut world = World::new(&rates, Timing::default(), Network { seed, loss, late, watched });
         world.run(WILD, &faults)?;
@@ -53,11 +54,12 @@ proptest! {
         prop_assert!(world.leads().is_some(), "nobody leads after {CALM} quiet milliseconds\n{}", world.story());
     }
 
+    /// Nothing is conditional on a Lease that is not there: of a request to create it that arrives very late no clock knows.
     #[test]
     fn nor_when_somebody_deletes_the_lease(
         rates in rates(), deletions in prop::collection::vec(0..WILD, 1..6), seed: u64, loss in 0.0..0.3_f64,
     ) {
-        let mut world = World::new(&rates, Timing::default(), Network { seed, loss, late: 0.1, watched: true });
+        let mut world = World::new(&rates, Timing::default(), Network { seed, loss, late: 0.0, watched: true });
         let faults: Vec<_> = deletions.into_iter().map(|at| (at, Fault::Delete)).collect();
         world.run(WILD, &faults)?;
         world.calm_down();

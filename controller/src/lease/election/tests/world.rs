@@ -270,7 +270,8 @@ impl World {
         if cut_off || self.dice.f64() < self.network.loss {
             return;
         }
-        let most = if self.dice.f64() < self.network.late { LATE_MAX } else { DELAY_MAX };
+        let is_late = self.dice.f64() < self.network.late;
+        let most = [DELAY_MAX, LATE_MAX / 6, LATE_MAX][if is_late { self.dice.usize(1..3) } else { 0 }];
         let at = self.now + self.dice.u64(1..=most);
         self.sent += 1;
         self.mail.insert((at, self.sent), message);
