@@ -389,7 +389,7 @@ mod tests {
     async fn a_change_under_way_is_dropped_when_the_fence_comes_down_and_none_leaves_after() {
         let (client, asked) = silent();
         let (keeper, fence) = Fence::lowered();
-        let server = Server::new(client, Duration::from_secs(30)).behind(fence);
+        let server = Server::new(client, Duration::from_secs(30), FIELD_MANAGER.to_owned()).behind(fence);
         let (body, place) = (Value::Null, ("shop", "shop", None));
         let change = || server.patch::<Service>("patch".into(), place, Style::Merge, &body);
         assert!(matches!(change().await.unwrap_err().cause, Cause::NotLeading));
