@@ -76,6 +76,16 @@ pub struct Args {
           value_parser = clap::value_parser!(u64).range(1..=86_400), help_heading = "Work")]
     pub rollout_resync: u64,
 
+    /// Port of /metrics, for Prometheus, and of /log-level, for who is on this machine; 0 takes any that is free
+    #[arg(
+        long = "metricsPort",
+        alias = "metricsport",
+        value_name = "PORT",
+        default_value_t = 8090,
+        help_heading = "Pages"
+    )]
+    pub metrics_port: u16,
+
     /// How much to log
     #[arg(long, value_name = "LEVEL", value_enum, default_value_t = LogLevel::Info, help_heading = "Log")]
     pub loglevel: LogLevel,

@@ -38,11 +38,14 @@ use crate::{
         key_of,
     },
     key::{Key, Kind, ObjectId},
+    metrics::{Metrics, facts::Facts, work::label_of},
 };
 
 /// All caches of one controller.
 #[derive(Default)]
 pub struct Cache {
+    /// What metrics say of objects is told here.
+    metrics: Arc<Metrics>,
     rollouts: Store<CachedRollout>,
     replica_sets: Store<CachedReplicaSet>,
     services: Store<ServiceSeen>,
@@ -77,6 +80,7 @@ pub struct CachedRollout {
     claims: Arc<Claims>,
     workload: Option<(WorkloadKind, String)>,
     analysed: bool,
+    facts: Facts,
 }
 
 struct CachedReplicaSet {
@@ -109,6 +113,29 @@ pub enum Shown<T> {
 }
 
 impl Cache {
+    /// An empty one that tells what it shows.
+    #[must_use]
+    pub fn telling(metrics: &Arc<Metrics>) -> Self {
+        let analysis = AnalysisCache::telling(Arc::clone(metrics));
+        Self { metrics: Arc::clone(metrics), analysis, ..Self::default() }
+    }
+
+    /// How many objects of each kind it holds.
+    #[must_use]
+    pub fn sizes(&self) -> [(&'static str, usize); 8] {
+        let [runs, templates, cluster_templates] = self.analysis.sizes();
+        [
+            (label_of(Kind::Rollout), self.rollouts.len()),
+            (label_of(Kind::ReplicaSet), self.replica_sets.len()),
+            (label_of(Kind::Service), self.services.len()),
+            (label_of(Kind::EndpointSlice), self.slices.len()),
+            (label_of(Kind::AnalysisRun), runs),
+            (label_of(Kind::AnalysisTemplate), templates),
+            (label_of(Kind::ClusterAnalysisTemplate), cluster_templates),
+            (label_of(Kind::Workload(WorkloadKind::Deployment)), self.workloads.len()),
+        ]
+    }
+
     /// Whether it is known of a kind what there is; of analyses, or why that cannot be known.
     #[must_use]
     pub fn knows(&self, kind: Kind) -> bool {
@@ -180,6 +207,7 @@ impl Cache {
         let changes = self.rollouts.shown(shown, key_of_item, |item| cached_rollout(&item));
         let mut concerned: BTreeSet<Key> = changes.iter().map(|(key, _)| key.clone()).collect();
         for (key, old) in &changes {
+            self.metrics.rollout_shown(key, self.rollouts.get(key).map(|new| new.facts));
             let analysed = self.rollouts.get(key).is_some_and(|new| new.analysed);
             self.analysis.rollout_shown(key, analysed);
             for service in self.renamed(key, old.as_ref()) {
@@ -391,6 +419,7 @@ fn cached_rollout(item: &RolloutItem) -> CachedRollout {
             .ok()
             .map(|reference| (reference.kind, reference.name.to_owned())),
         analysed: asks_for_analysis(item.object()),
+        facts: Facts::of(item.object()),
     }
 }
 

@@ -22,9 +22,9 @@ use verdigris_crds::{Rollout, RolloutStatus, keys};
 
 use crate::{
     barrier::Until,
-    counters::{Count, Counters},
     items::{AnalysisRunItem, ROLLOUT_API_VERSION, ROLLOUT_KIND},
     key::{Key, Kind, ObjectId},
+    metrics::counters::{Count, Counters},
     patch::difference,
     server::{CallError, Server, Style, Verdict, Written},
 };

@@ -12,10 +12,12 @@
 //! A client that is given to [`crate::Ports`] directly (`kube::Client::new` on a service, as in the playground) has
 //! none of these layers but the buffer.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use kube::{Client, client::ClientBuilder};
 use verdigris_connection::{Connection, ConnectionArgs, ConnectionError};
+
+use crate::metrics::requests::{Counting, Requests};
 
 /// Why there is no client.
 #[derive(Debug, thiserror::Error)]
@@ -33,11 +35,23 @@ pub enum ConnectError {
 /// # Errors
 /// If there is no cluster to be found, or no client to be made for it. Nothing is sent yet.
 pub async fn connect(flags: &ConnectionArgs) -> Result<(Client, String), ConnectError> {
+    connect_counted(flags, Arc::default()).await
+}
+
+/// The same, and its requests are counted.
+///
+/// # Errors
+/// As above.
+pub async fn connect_counted(
+    flags: &ConnectionArgs,
+    requests: Arc<Requests>,
+) -> Result<(Client, String), ConnectError> {
     // How long one call may take is for `Options::call_timeout` to say: a watch is silent for as long as it likes.
     let flags = ConnectionArgs { request_timeout: Duration::ZERO, ..flags.clone() };
     let Connection { mut config, .. } = flags.connection().await?;
     config.default_retry = false;
     let namespace = config.default_namespace.clone();
-    let client = ClientBuilder::try_from(config).map_err(ConnectError::Client)?.build();
+    let client = ClientBuilder::try_from(config).map_err(ConnectError::Client)?;
+    let client = client.with_layer(&Counting(requests)).build();
     Ok((client, namespace))
 }

@@ -5,6 +5,7 @@
 
 mod aftermath;
 mod intake;
+mod measure;
 mod refusals;
 mod terms;
 
@@ -24,12 +25,12 @@ use verdigris_core::workload::WorkloadKind;
 use crate::{
     barrier::Barrier,
     cache::Cache,
-    counters::Counters,
     gather::{gather, gather_gone},
     health::Health,
     items::{AnalysisRunItem, ReplicaSetItem, RolloutItem, ServiceItem, WorkloadItem},
     key::{Key, Kind, ObjectId},
     lease::Fence,
+    metrics::{Metrics, counters::Counters, work::PassEnd},
     observe::Observer,
     options::Options,
     outbox::{Letter, Outbox},
@@ -69,6 +70,8 @@ pub struct Controller {
     /// The term in which passes are under way; 0 while another replica leads.
     term: u64,
     health: Arc<Health>,
+    /// When metrics are told anew how much there is to do, if there is.
+    measure_at: Instant,
 }
 
 /// What is remembered of a Rollout between passes. Losing it costs a repeated write or an event at most.
@@ -113,20 +116,15 @@ impl Controller {
             server: if options.observe { server.read_only() } else { server },
             clock: Arc::clone(&ports.clock),
             rules,
-            counters: Arc::new(Counters::default()),
+            metrics: Arc::default(),
             observe: options.observe,
         };
         let health = Arc::new(Health::new(options.resync + LOOP_MAX));
-        let mut cache = Cache::default();
-        if options.namespace.is_some() {
-            let why = "a controller for one namespace cannot read ClusterAnalysisTemplates".to_owned();
-            cache.analysis.has_trouble(Kind::ClusterAnalysisTemplate, why, true);
-        }
         Self {
             ports,
+            cache: empty_cache(&options, &means.metrics),
             options,
             means,
-            cache,
             queue: Queue::default(),
             barrier: Barrier::default(),
             waiting: BTreeSet::new(),
@@ -138,6 +136,7 @@ impl Controller {
             workloads_watched: BTreeSet::new(),
             underway: FuturesUnordered::new(),
             passes_underway: 0,
+            measure_at: Instant::now(),
             fence: Fence::none(),
             term: Fence::none().term(),
             health,
@@ -153,10 +152,24 @@ impl Controller {
         self
     }
 
+    /// The same, and what it measures is to be found there.
+    #[must_use]
+    pub fn measured_by(mut self, metrics: Arc<Metrics>) -> Self {
+        self.cache = empty_cache(&self.options, &metrics);
+        self.means.metrics = metrics;
+        self
+    }
+
+    /// What is measured of it.
+    #[must_use]
+    pub fn metrics(&self) -> Arc<Metrics> {
+        Arc::clone(&self.means.metrics)
+    }
+
     /// What happens is counted here.
     #[must_use]
     pub fn counters(&self) -> Arc<Counters> {
-        Arc::clone(&self.means.counters)
+        Arc::clone(&self.means.metrics.counters)
     }
 
     /// How it is, is told here.
@@ -178,6 +191,7 @@ impl Controller {
             self.start_passes();
             self.start_reads();
             self.start_telling();
+            self.measure();
             let wake = self.next_wake();
             tokio::select! { biased;
                 () = &mut stop => break,
@@ -233,29 +247,32 @@ impl Controller {
     fn start_passes(&mut self) {
         let now = Instant::now();
         while self.may_start()
+            && let due = self.queue.next_due()
             && let Some(rollout) = self.queue.take(now)
         {
             if self.barrier.blocks(&rollout) {
-                self.means.counters.waits_for_cache.add_one();
+                self.means.metrics.counters.waits_for_cache.add_one();
                 self.queue.put_aside(&rollout);
                 self.waiting.insert(rollout);
             } else {
-                self.start_pass(rollout, now);
+                let waited = due.map(|due| now.duration_since(due)).unwrap_or_default();
+                self.start_pass(rollout, now, waited);
             }
         }
     }
 
-    fn start_pass(&mut self, rollout: Key, now: Instant) {
+    fn start_pass(&mut self, rollout: Key, now: Instant, waited: Duration) {
         let Some(cached) = self.cache.rollout(&rollout) else {
             let Some(observed) = gather_gone(&self.cache, &rollout) else { return self.forget(&rollout) };
             let (means, key) = (self.means.clone(), rollout.clone());
             let pass = async move { pass::run(&means, &key, observed, None, false).await };
-            return self.begin(rollout, pass.boxed());
+            return self.begin(rollout, pass.boxed(), waited);
         };
         if let Some(rival) = self.rivals.of(&rollout) {
             let uid = cached.uid.clone();
             self.tell_of_rival(&rollout, &rival, &uid);
             if rival.prevails {
+                self.means.metrics.left_alone(&rollout);
                 return self.queue.put_aside(&rollout);
             }
         }
@@ -265,7 +282,7 @@ impl Controller {
         let untold = memory.untold.take();
         let counts_wait = memory.counts_due.is_none_or(|due| now < due);
         let means = self.means.clone();
-        means.counters.passes.add_one();
+        means.metrics.counters.passes.add_one();
         let key = rollout.clone();
         let pass = match RolloutItem::decode(&cached.bytes) {
             Ok(decoded) => {
@@ -273,12 +290,12 @@ impl Controller {
                 async move { pass::run(&means, &key, observed, untold, counts_wait).await }.boxed()
             }
             Err(fault) => {
-                means.counters.undecodable.add_one();
+                means.metrics.counters.undecodable.add_one();
                 let bytes = cached.bytes.clone();
                 async move { pass::run_undecodable(&means, &key, &bytes, &fault).await }.boxed()
             }
         };
-        self.begin(rollout, pass);
+        self.begin(rollout, pass, waited);
     }
 
     /// That is said once.
@@ -290,13 +307,16 @@ impl Controller {
         }
     }
 
-    fn begin(&mut self, rollout: Key, pass: BoxFuture<'static, Report>) {
-        let counters = self.counters();
+    fn begin(&mut self, rollout: Key, pass: BoxFuture<'static, Report>, waited: Duration) {
+        let metrics = self.metrics();
         self.passes_underway += 1;
+        metrics.pass_began(&rollout, waited);
         self.underway.push(
             async move {
-                let report = AssertUnwindSafe(pass).catch_unwind().await.unwrap_or_else(|panic| {
-                    counters.panics.add_one();
+                let ended = AssertUnwindSafe(pass).catch_unwind().await;
+                metrics.pass_ended(&rollout, ended.as_ref().map_or(PassEnd::Panicked, Report::outcome));
+                let report = ended.unwrap_or_else(|panic| {
+                    metrics.counters.panics.add_one();
                     error!(%rollout, panic = text_of(panic.as_ref()), "a pass panicked; other Rollouts go on. Please report this");
                     Report { ending: Ending::Later(Duration::ZERO), ..Report::default() }
                 });
@@ -372,6 +392,15 @@ impl Controller {
         self.rivals.forget(rollout);
         self.observer.forget(rollout);
     }
+}
+
+fn empty_cache(options: &Options, metrics: &Arc<Metrics>) -> Cache {
+    let mut cache = Cache::telling(metrics);
+    if options.namespace.is_some() {
+        let why = "a controller for one namespace cannot read ClusterAnalysisTemplates".to_owned();
+        cache.analysis.has_trouble(Kind::ClusterAnalysisTemplate, why, true);
+    }
+    cache
 }
 
 async fn read_live(server: &Server, object: &ObjectId) -> Result<Option<ReadLive>, CallError> {

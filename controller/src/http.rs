@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use axum::Router;
+use axum::{Extension, Router};
 use futures::{StreamExt, stream::FuturesUnordered};
 use hyper::server::conn::http1;
 use hyper_util::{
@@ -40,6 +40,10 @@ pub struct Listening {
     address: SocketAddr,
     what: &'static str,
 }
+
+/// Who asks: an extension of every request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Peer(pub SocketAddr);
 
 /// Why nobody listens.
 #[derive(Debug, thiserror::Error)]
@@ -109,7 +113,10 @@ impl Listening {
                 () = &mut stop => break,
                 Some(()) = connections.next() => {}
                 accepted = listener.accept(), if connections.len() < CONNECTIONS_MAX => match accepted {
-                    Ok((stream, _)) => connections.push(talk(stream, router.clone(), closed.clone())),
+                    Ok((stream, peer)) => {
+                        let router = router.clone().layer(Extension(Peer(peer)));
+                        connections.push(talk(stream, router, closed.clone()));
+                    }
                     Err(error) => {
                         warn!(what, why = %error, "cannot accept a connection; tries again");
                         sleep(ACCEPT_AGAIN).await;

@@ -18,6 +18,7 @@
 //! * [`rivals`] notices other controllers on the same Rollouts.
 //! * [`lease`] elects one of several replicas; the others stand by. [`health`] says how it is.
 //! * [`http`] is how health and metrics are served.
+//! * [`metrics`] is what all of these count and measure, and how Prometheus gets it.
 //! * [`server`] gives every failed call a verdict. There is no other retry: see [`connect`] for what is off in the client.
 
 pub mod barrier;
@@ -25,7 +26,6 @@ pub mod cache;
 pub mod commit;
 pub mod connect;
 pub mod controller;
-pub mod counters;
 pub mod events;
 pub mod gather;
 pub mod health;
@@ -34,6 +34,8 @@ pub mod items;
 pub mod key;
 pub mod lease;
 pub mod live;
+pub mod logging;
+pub mod metrics;
 pub mod observe;
 pub mod options;
 pub mod outbox;

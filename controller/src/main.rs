@@ -12,6 +12,8 @@ use verdigris_controller::{
     health::{self, Health},
     http::Listening,
     lease::{Elector, Fence, Place, elect_and_run, place},
+    logging::{self, Format, Switch},
+    metrics::{Metrics, scrape},
 };
 
 use args::{Args, LogFormat};
@@ -27,9 +29,9 @@ fn main() -> ExitCode {
         Ok(args) => args,
         Err(message) => return message.print(),
     };
-    log(&args);
+    let log = log(&args);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let ended = runtime.context("starting").and_then(|runtime| runtime.block_on(run(args)));
+    let ended = runtime.context("starting").and_then(|runtime| runtime.block_on(run(args, log)));
     match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -39,16 +41,19 @@ fn main() -> ExitCode {
     }
 }
 
-async fn run(args: Args) -> anyhow::Result<()> {
+async fn run(args: Args, log: Switch) -> anyhow::Result<()> {
     for sentence in &args.without_effect {
         warn!("{sentence}");
     }
-    let (client, namespace) = connect::connect(&args.connection).await?;
+    let metrics = Arc::new(Metrics::default());
+    let requests = Arc::clone(&metrics.requests);
+    let (client, namespace) = connect::connect_counted(&args.connection, requests).await?;
     let options = Options { installed_in: installed_in(), ..args.options(namespace) };
     // The dice only spread reconnects, so the time of the start is random enough.
     let ports = Ports { client, clock: Arc::new(SystemClock), dice: fastrand::Rng::with_seed(seed()) };
     let stop = stop_signal().context("listening for signals")?;
-    let listening = Listening::on(args.healthz_port, "health", "--healthzPort").await?;
+    let for_health = Listening::on(args.healthz_port, "health", "--healthzPort").await?;
+    let for_metrics = Listening::on(args.metrics_port, "metrics", "--metricsPort").await?;
     info!(
         version = env!("CARGO_PKG_VERSION"),
         namespace = options.namespace.as_deref().unwrap_or("all"),
@@ -56,27 +61,31 @@ async fn run(args: Args) -> anyhow::Result<()> {
         observe = options.observe,
         "verdigris-controller started"
     );
-    let controller = Controller::new(ports, options);
+    let controller = Controller::new(ports, options).measured_by(Arc::clone(&metrics));
     let health = controller.health();
-    let serving = listening.serve(health::router(Arc::clone(&health)), std::future::pending());
+    let health_page = for_health.serve(health::router(Arc::clone(&health)), std::future::pending());
+    let pages = scrape::router(Arc::clone(&metrics)).merge(logging::router(log));
+    let metrics_page = for_metrics.serve(pages, std::future::pending());
     // Who only looks on needs no leave to do so, and would keep others from working.
     let working = if args.leader_elect && !args.observe {
-        let (elector, fence) = elector(&args, health).await?;
+        let (elector, fence) = elector(&args, &metrics, health).await?;
         elect_and_run(controller.behind(fence), elector, stop).boxed()
     } else {
         controller.run(stop).boxed()
     };
     tokio::select! { biased;
         () = working => {}
-        () = serving => {}
+        () = health_page => {}
+        () = metrics_page => {}
     }
     info!("stopped");
     Ok(())
 }
 
-async fn elector(args: &Args, health: Arc<Health>) -> anyhow::Result<(Elector, Fence)> {
+async fn elector(args: &Args, metrics: &Metrics, health: Arc<Health>) -> anyhow::Result<(Elector, Fence)> {
     // A client of its own: no renewal waits behind anything else.
-    let (client, _) = connect::connect(&args.connection).await?;
+    let requests = Arc::clone(&metrics.requests);
+    let (client, _) = connect::connect_counted(&args.connection, requests).await?;
     let read = |path: &str| std::fs::read_to_string(path).ok();
     let said = (std::env::var("POD_NAMESPACE").ok(), read(ACCOUNT_NAMESPACE));
     let id = Some(args.instance_id.as_str()).filter(|id| !id.is_empty());
@@ -112,13 +121,10 @@ fn stop_signal() -> std::io::Result<impl Future<Output = ()> + Send> {
     })
 }
 
-fn log(args: &Args) {
-    // kube tells every failed request by itself; the controller says what matters of them.
-    let filter = tracing_subscriber::EnvFilter::new(format!("off,verdigris_controller={}", args.loglevel));
-    let log =
-        tracing_subscriber::fmt().with_env_filter(filter).with_target(false).with_writer(std::io::stderr);
-    match args.logformat {
-        LogFormat::Text => log.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).init(),
-        LogFormat::Json => log.json().flatten_event(true).init(),
-    }
+fn log(args: &Args) -> Switch {
+    let format = match args.logformat {
+        LogFormat::Text => Format::Text,
+        LogFormat::Json => Format::Json,
+    };
+    logging::start(&args.loglevel.to_string(), format)
 }

@@ -21,7 +21,7 @@ use verdigris_core::{
 };
 use verdigris_crds::{RolloutStatus, keys};
 
-use crate::{counters::Counters, gather::active_service, key::Key, rules::Rules};
+use crate::{gather::active_service, key::Key, metrics::counters::Counters, rules::Rules};
 
 /// So long a plan may wait for somebody else to carry it out before it counts as a difference. The other controller acts
 /// within seconds; its old stack's delay is 30 s by default, and ours begins when the endpoints show the switch.

@@ -16,11 +16,11 @@ use verdigris_crds::{Condition, RolloutStatus};
 use crate::{
     barrier::Until,
     commit::{Commit, Committed, patch_status},
-    counters::Counters,
     events,
     items::Undecodable,
     key::{Key, Kind, ObjectId},
     live,
+    metrics::{Metrics, work::PassEnd},
     observe::Sight,
     outbox::Letter,
     ports::Clock,
@@ -45,8 +45,8 @@ pub struct Means {
     pub clock: Arc<dyn Clock>,
     /// Decide and guard.
     pub rules: Rules,
-    /// What has happened since the start.
-    pub counters: Arc<Counters>,
+    /// What is measured.
+    pub metrics: Arc<Metrics>,
     /// Nothing is to be written.
     pub observe: bool,
 }
@@ -97,6 +97,20 @@ pub enum Ending {
     Outdated,
     /// To be tried again after a back-off, and no sooner than this.
     Later(Duration),
+}
+
+impl Report {
+    /// How the pass ended, in one word.
+    #[must_use]
+    pub fn outcome(&self) -> PassEnd {
+        match self.ending {
+            Ending::Done if self.wrote => PassEnd::Changed,
+            Ending::Done => PassEnd::Unchanged,
+            Ending::Outdated => PassEnd::Outdated,
+            Ending::Refused(_) => PassEnd::Refused,
+            Ending::Later(_) => PassEnd::Failed,
+        }
+    }
 }
 
 /// Runs one pass on what the caches showed. `counts_wait`: what only counts pods need not be written yet.
@@ -152,7 +166,7 @@ pub async fn run_undecodable(means: &Means, rollout: &Key, object: &[u8], fault:
     let own = ObjectId { kind: Kind::Rollout, key: rollout.clone() };
     match patch_status(&means.server, rollout, uid, version, &verdict.status).await {
         Ok(written) => {
-            means.counters.writes.status.add_one();
+            means.metrics.counters.writes.status.add_one();
             let letters = letters(means, uid, vec![verdict.event]);
             let waits = vec![(own, Until::Version(written.version()))];
             Report { wrote: true, waits, letters, ..Report::default() }
@@ -183,7 +197,7 @@ pub fn tell_of_rival(means: &Means, rollout: &Key, uid: &str, rival: &Rival) -> 
             "Another Verdigris writes the status of this Rollout (field manager '{manager}'), too. Stop one of the two"
         )
     };
-    means.counters.rivals.add_one();
+    means.metrics.counters.rivals.add_one();
     let event = Event { warning: true, reason: "SecondController".to_owned(), message };
     Letter { uid: uid.to_owned(), event, at: means.clock.now() }
 }
@@ -208,7 +222,7 @@ async fn decide(means: &Means, rollout: &Key, observed: &mut Observed) -> Result
             Outcome::NeedFresh(asked) => asked,
         };
         if round == 0 {
-            means.counters.passes_with_live_reads.add_one();
+            means.metrics.counters.passes_with_live_reads.add_one();
         }
         match live::read(&means.server, observed, &asked).await.map_err(Stop::Call)? {
             live::Outcome::Read => {}
@@ -231,15 +245,17 @@ fn look_on(means: &Means, observed: Observed, decision: Decision) -> Report {
 async fn carry_out(means: &Means, rollout: &Key, observed: &Observed, mut decision: Decision) -> Report {
     let refused = (means.rules.guard)(observed, &decision, means.clock.now()).err();
     if let Some(refused) = &refused {
-        means.counters.plans_refused.add_one();
+        means.metrics.counters.plans_refused.add_one(refused.rule);
         error!(%rollout, rule = %refused.rule, why = refused.message, "the safety kernel refused the plan: nothing of it is written");
         decision = confession(observed, refused, means.clock.now());
     } else if let Some(conditions) = &mut decision.status.conditions {
         conditions.retain(|condition| condition.type_ != PLAN_REFUSED);
     }
-    let commit = Commit::new(&means.server, &means.counters, rollout, observed);
+    let commit = Commit::new(&means.server, &means.metrics.counters, rollout, observed);
     let Committed { wrote, waits, failure } = commit.carry_out(&decision).await;
     let Some(error) = failure else {
+        let seen = observed.rollout.status.clone().unwrap_or_default();
+        means.metrics.status_written(rollout, &seen, &decision.status, means.clock.now());
         let events = if refused.is_none() || wrote { decision.events } else { Vec::new() };
         let letters = letters(means, observed.uid(), events);
         let ending = if refused.is_some() { Ending::Later(Duration::ZERO) } else { Ending::Done };
@@ -263,22 +279,22 @@ async fn carry_out(means: &Means, rollout: &Key, observed: &Observed, mut decisi
 fn failed(means: &Means, rollout: &Key, error: &CallError, waiting: bool) -> Report {
     let ending = match error.verdict() {
         Verdict::Outdated | Verdict::Gone if waiting => {
-            means.counters.conflicts.add_one();
+            means.metrics.counters.conflicts.add_one();
             tracing::debug!(%rollout, why = %error, "outdated; decides again once the change has arrived");
             Ending::Outdated
         }
         Verdict::Refused(refusal) => {
-            means.counters.refusals.add_one();
+            means.metrics.counters.refusals.add_one();
             warn!(%rollout, why = %error, "refused by the API server");
             Ending::Refused(refusal)
         }
         Verdict::Later(wait) => {
-            means.counters.failures.add_one();
+            means.metrics.counters.failures.add_one();
             warn!(%rollout, why = %error, "tries again later");
             Ending::Later(wait)
         }
         Verdict::Outdated | Verdict::Gone => {
-            means.counters.failures.add_one();
+            means.metrics.counters.failures.add_one();
             warn!(%rollout, why = %error, "tries again later");
             Ending::Later(Duration::ZERO)
         }
@@ -327,7 +343,10 @@ fn letters(means: &Means, uid: &str, events: Vec<Event>) -> Vec<Letter> {
 pub async fn tell(means: &Means, rollout: &Key, letter: &Letter) {
     let Letter { uid, event, at } = letter;
     match events::tell(&means.server, rollout, uid, event, *at).await {
-        Ok(()) => means.counters.writes.event.add_one(),
+        Ok(()) => {
+            means.metrics.counters.writes.event.add_one();
+            means.metrics.event_told(rollout, event);
+        }
         Err(error) => warn!(%rollout, event.reason, event.message, why = %error, "event not written"),
     }
 }

@@ -143,6 +143,30 @@ impl<K: Clone + Ord> Queue<K> {
         self.due.first().map(|(at, _, _)| *at)
     }
 
+    /// How many keys are in it.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.due.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.due.is_empty()
+    }
+
+    /// How many of them are due.
+    #[must_use]
+    pub fn due_count(&self, now: Instant) -> usize {
+        self.due.iter().take_while(|(at, ..)| *at <= now).count()
+    }
+
+    /// How often a key was put in, or came to be due earlier.
+    #[must_use]
+    pub fn added(&self) -> u64 {
+        self.added
+    }
+
     /// How many failures in a row the key has behind it.
     #[must_use]
     pub fn failures(&self, key: &K) -> u32 {

@@ -13,6 +13,7 @@ pub mod line;
 pub mod metrics;
 pub mod playing;
 pub mod programs;
+pub mod prometheus;
 pub mod real;
 pub mod real_world;
 pub mod recording;

@@ -7,9 +7,9 @@ use tokio::{sync::oneshot, task::JoinHandle};
 use tower::ServiceExt;
 use verdigris_controller::{
     Controller, Options,
-    counters::Counters,
     health::{self, Health},
     lease::{Elector, Fence, Place, Timing, elect_and_run},
+    metrics::counters::Counters,
 };
 
 use crate::{cable::Cable, world::World};

@@ -51,7 +51,7 @@ impl ReplicaProcess {
         let mut child = Command::new(program("verdigris-controller"))
             .arg("--kubeconfig")
             .arg(kubeconfig)
-            .args(["--logformat", "json", "--healthzPort", "0"])
+            .args(["--logformat", "json", "--healthzPort", "0", "--metricsPort", "0"])
             .args(arguments)
             .env("POD_NAMESPACE", namespace)
             .stdin(Stdio::null())

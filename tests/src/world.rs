@@ -12,7 +12,12 @@ use std::{sync::Arc, time::Duration};
 use futures::FutureExt as _;
 use jiff::Timestamp;
 use tokio::{sync::oneshot, task::JoinHandle, time::sleep};
-use verdigris_controller::{Clock, Controller, Options, Ports, TokioClock, counters::Counters, rules::Rules};
+use tower::Layer as _;
+use verdigris_controller::{
+    Clock, Controller, Options, Ports, TokioClock,
+    metrics::{Metrics, counters::Counters, requests::Counting},
+    rules::Rules,
+};
 use verdigris_playground_apiserver::server::ApiServer;
 use verdigris_playground_cluster::{Cluster, Options as ClusterOptions};
 
@@ -112,10 +117,21 @@ impl World {
         Ports { client, clock: Arc::new(self.clock), dice: fastrand::Rng::with_seed(self.seed) }
     }
 
+    /// Starts our controller, and what it measures is to be found in `metrics`.
+    pub fn start_controller_measured_by(&mut self, metrics: &Arc<Metrics>) {
+        let line = Counting(Arc::clone(&metrics.requests)).layer(self.server.clone());
+        let client = kube::Client::new(line, "default");
+        self.start_measured(client, Rules::default(), Arc::clone(metrics));
+    }
+
     fn start(&mut self, client: kube::Client, rules: Rules) {
+        self.start_measured(client, rules, Arc::default());
+    }
+
+    fn start_measured(&mut self, client: kube::Client, rules: Rules, metrics: Arc<Metrics>) {
         self.kill_controller();
         let ports = self.ports(client);
-        let controller = Controller::with_rules(ports, Options::default(), rules);
+        let controller = Controller::with_rules(ports, Options::default(), rules).measured_by(metrics);
         let counters = controller.counters();
         let (stop, stopped) = oneshot::channel();
         let task = tokio::spawn(controller.run(stopped.map(drop)));

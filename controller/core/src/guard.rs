@@ -63,6 +63,22 @@ pub enum Rule {
     Fresh,
 }
 
+impl Rule {
+    /// All of them.
+    pub const ALL: [Self; 10] = [
+        Self::R1,
+        Self::R2,
+        Self::R3,
+        Self::R4,
+        Self::R5,
+        Self::R6,
+        Self::R7,
+        Self::R8,
+        Self::R9,
+        Self::Fresh,
+    ];
+}
+
 impl fmt::Display for Rule {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(out, "{self:?}")

@@ -13,9 +13,10 @@ fn read(line: &str) -> Result<Args, String> {
 #[test]
 fn the_peers_flags_mean_what_they_mean_there() {
     let line = "--instance-id=blue --namespaced --namespace shop --loglevel warning --logformat json \
-                --rollout-threads 20 --rollout-resync 900 --request-timeout 5s";
+                --rollout-threads 20 --rollout-resync 900 --request-timeout 5s --metricsport 81";
     let args = read(line).unwrap();
     assert_eq!((args.loglevel, args.logformat), (LogLevel::Warn, LogFormat::Json));
+    assert_eq!((args.metrics_port, read("").unwrap().metrics_port), (81, 8090));
     let options = args.options("shop".into());
     assert_eq!((options.instance_id.as_deref(), options.namespace.as_deref()), (Some("blue"), Some("shop")));
     assert_eq!((options.passes_max, options.resync.as_secs()), (20, 900));

@@ -1,6 +1,9 @@
 //! AnalysisRuns and templates, as the watches have shown them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use kube::{Resource, ResourceExt};
 use serde_json::Value;
@@ -13,7 +16,7 @@ use verdigris_crds::{BlueGreenStrategy, RolloutStatus};
 use super::{
     Shown,
     index::Index,
-    store::{Store, Versioned},
+    store::{Changes, Store, Versioned},
 };
 use crate::{
     items::{
@@ -21,11 +24,13 @@ use crate::{
         key_of,
     },
     key::{Key, Kind},
+    metrics::{Metrics, facts::template_metrics},
 };
 
 /// AnalysisRuns and templates.
 #[derive(Default)]
 pub struct AnalysisCache {
+    metrics: Arc<Metrics>,
     runs: Store<CachedRun>,
     templates: Store<CachedTemplate>,
     cluster_templates: Store<CachedTemplate>,
@@ -49,6 +54,18 @@ struct CachedTemplate {
 }
 
 impl AnalysisCache {
+    /// An empty one that tells what it shows.
+    #[must_use]
+    pub fn telling(metrics: Arc<Metrics>) -> Self {
+        Self { metrics, ..Self::default() }
+    }
+
+    /// How many AnalysisRuns, AnalysisTemplates and ClusterAnalysisTemplates there are.
+    #[must_use]
+    pub fn sizes(&self) -> [usize; 3] {
+        [self.runs.len(), self.templates.len(), self.cluster_templates.len()]
+    }
+
     /// Whether it is known of this kind what there is, or why that cannot be known.
     #[must_use]
     pub fn is_settled(&self, kind: Kind) -> bool {
@@ -125,6 +142,7 @@ impl AnalysisCache {
         let changes = self.runs.shown(shown, |item| key_of(item.meta()), cached_run);
         let mut concerned = BTreeSet::new();
         for (key, old) in &changes {
+            self.metrics.run_shown(key, self.runs.get(key).map(|run| run.seen.phase.as_str()));
             let rollout = |run: &CachedRun| Some(Key::new(&key.namespace, run.rollout.as_ref()?));
             if let Some(rollout) = old.as_ref().and_then(rollout) {
                 self.runs_by_rollout.unlink(rollout.clone(), key);
@@ -142,6 +160,7 @@ impl AnalysisCache {
     pub fn template_shown(&mut self, shown: Shown<AnalysisTemplateItem>) -> BTreeSet<Key> {
         let keep = |item: AnalysisTemplateItem| cached_template(item.resource_version(), item.spec());
         let changes = self.templates.shown(shown, |item| key_of(item.meta()), keep);
+        tell(&self.metrics, &self.templates, &changes);
         let namespaces: BTreeSet<&str> = changes.iter().map(|(key, _)| key.namespace.as_str()).collect();
         self.analysed.iter().filter(|key| namespaces.contains(key.namespace.as_str())).cloned().collect()
     }
@@ -150,12 +169,14 @@ impl AnalysisCache {
     pub fn cluster_template_shown(&mut self, shown: Shown<ClusterAnalysisTemplateItem>) -> BTreeSet<Key> {
         let keep = |item: ClusterAnalysisTemplateItem| cached_template(item.resource_version(), item.spec());
         let changes = self.cluster_templates.shown(shown, |item| key_of(item.meta()), keep);
+        tell(&self.metrics, &self.cluster_templates, &changes);
         if changes.is_empty() { BTreeSet::new() } else { self.analysed.clone() }
     }
 
     /// A kind cannot be read. What was known of it is forgotten where the server does not let it be known.
     pub fn has_trouble(&mut self, kind: Kind, why: String, for_good: bool) -> BTreeSet<Key> {
         if for_good {
+            self.metrics.kind_forgotten(kind);
             match kind {
                 Kind::AnalysisRun => {
                     self.runs = Store::default();
@@ -176,16 +197,24 @@ impl AnalysisCache {
     }
 }
 
+/// What metrics say of templates that have changed.
+fn tell(metrics: &Metrics, templates: &Store<CachedTemplate>, changes: &Changes<CachedTemplate>) {
+    for (key, _) in changes {
+        let spec =
+            templates.get(key).map(|template| serde_json::from_slice(&template.spec).unwrap_or_default());
+        metrics.template_shown(key, spec.as_ref().map(template_metrics));
+    }
+}
+
 fn cached_run(item: AnalysisRunItem) -> CachedRun {
     let owner = controller_of(item.meta()).filter(|owner| owner.kind == ROLLOUT_KIND);
     let rollout = owner.map(|owner| owner.name.clone());
-    let resource_version = item.resource_version().unwrap_or_default();
-    // Of runs that no Rollout controls it is enough to know that they are there.
-    let seen = if rollout.is_some() {
-        item.seen()
-    } else {
-        AnalysisRunSeen { resource_version, ..AnalysisRunSeen::default() }
-    };
+    let mut seen = item.seen();
+    // Of runs that no Rollout controls it is enough to know that they are there, and what metrics say of them.
+    if rollout.is_none() {
+        let AnalysisRunSeen { resource_version, phase, .. } = seen;
+        seen = AnalysisRunSeen { resource_version, phase, ..AnalysisRunSeen::default() };
+    }
     CachedRun { seen, rollout }
 }
 

@@ -34,6 +34,11 @@ impl<V: Versioned> Store<V> {
         self.listed
     }
 
+    /// How many objects there are.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
     /// One object.
     pub fn get(&self, key: &Key) -> Option<&V> {
         self.entries.get(key)

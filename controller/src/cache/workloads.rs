@@ -48,6 +48,11 @@ impl Workloads {
         kinds.into_iter().filter(is_referenced).collect()
     }
 
+    /// How many workloads of the kinds that are watched there are.
+    pub fn len(&self) -> usize {
+        self.kinds.values().map(Store::len).sum()
+    }
+
     pub fn link(&mut self, workload: WorkloadKey, rollout: &Key) {
         self.rollouts.link(workload, rollout);
     }

@@ -55,7 +55,7 @@ impl Controller {
         if let Some(sight) = &report.sight {
             let clock = self.ports.clock.now();
             let (findings, at) = self.observer.saw(rollout, sight, &self.means.rules, clock);
-            observe::tell(rollout, &findings, &self.means.counters);
+            observe::tell(rollout, &findings, &self.means.metrics.counters);
             watch_again = at.map(|at| instant_of(at, clock, now));
         }
         let memory = self.memory.entry(rollout.clone()).or_default();
@@ -110,7 +110,7 @@ impl Controller {
                 Kind::Workload(kind) => self.cache.workload_shown(kind, Shown::Absent(object.key.clone())),
             },
         };
-        self.means.counters.releases_by_live_read.add_one();
+        self.means.metrics.counters.releases_by_live_read.add_one();
         let free = self.barrier.read_live(object);
         self.free(free);
         for rollout in concerned {

@@ -47,6 +47,7 @@ impl Controller {
         let now = Instant::now();
         self.underway = FuturesUnordered::new();
         self.passes_underway = 0;
+        self.means.metrics.passes_dropped();
         self.outbox = Outbox::default();
         self.queue.give_up(now);
         for memory in self.memory.values_mut() {

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use verdigris_controller::{Controller, Options, Ports, TokioClock, counters::Counters, rules::Rules};
+use verdigris_controller::{
+    Controller, Options, Ports, TokioClock, metrics::counters::Counters, rules::Rules,
+};
 
 use crate::{wire::Wire, world::World};
 

@@ -9,7 +9,9 @@ use http::Method;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use tokio::{task::JoinHandle, time::Instant};
-use verdigris_controller::{Clock, Controller, Options, Ports, TokioClock, counters::Counters, rules::Rules};
+use verdigris_controller::{
+    Clock, Controller, Options, Ports, TokioClock, metrics::counters::Counters, rules::Rules,
+};
 use verdigris_playground_apiserver::server::ApiServer;
 
 use crate::{

@@ -29,7 +29,7 @@ use crate::programs::program;
 /// How long anything may take that has no delay of its own, on a machine that is busy with other tests.
 const SOON: Duration = Duration::from_secs(90);
 /// All containers share this machine's network: each gets a port of its own for these.
-const PORTS_OF_CONTROLLER: [&str; 1] = ["--healthzPort=0"];
+const PORTS_OF_CONTROLLER: [&str; 2] = ["--healthzPort=0", "--metricsPort=0"];
 
 /// Kubernetes, a registry with our images, and nodes once the kinds of ours exist. Dropping it ends everything.
 pub struct Site {

@@ -13,6 +13,7 @@ mod gitops;
 mod install;
 mod leading;
 mod load;
+mod metrics;
 mod migration;
 mod moving;
 mod pods;

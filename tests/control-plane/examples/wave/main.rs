@@ -123,7 +123,7 @@ async fn start_controller(plane: &ControlPlane, program: &str) -> Result<Child> 
         .arg("--kubeconfig")
         .arg(kubeconfig)
         // Alone, and what a rest costs is to be nothing.
-        .args(["--leader-elect=false", "--healthzPort=0"])
+        .args(["--leader-elect=false", "--healthzPort=0", "--metricsPort=0"])
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(log)

@@ -1,6 +1,16 @@
-//! What has happened since the start, for tests, benchmarks and (later) metrics.
+//! What has happened since the start.
 
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Mutex,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+};
+
+use verdigris_core::guard::Rule;
+
+use super::lock;
 
 /// Counts since the controller was made. All only grow.
 #[derive(Debug, Default)]
@@ -11,8 +21,8 @@ pub struct Counters {
     pub passes_with_live_reads: Count,
     /// Passes that a panic ended.
     pub panics: Count,
-    /// Plans that the safety kernel refused.
-    pub plans_refused: Count,
+    /// Plans that the safety kernel refused, by the rule that they would have broken.
+    pub plans_refused: CountBy<Rule>,
     /// Rollouts that are left alone because another controller works on them.
     pub rivals: Count,
     /// Times a Rollout had to wait because the cache did not yet show what we wrote.
@@ -87,10 +97,43 @@ impl Count {
     }
 }
 
+/// Numbers that only grow, one for each of few things.
+#[derive(Debug)]
+pub struct CountBy<K>(Mutex<BTreeMap<K, u64>>);
+
+impl<K> Default for CountBy<K> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
+
+impl<K: Ord> CountBy<K> {
+    /// One more of these.
+    pub fn add_one(&self, key: K) {
+        *lock(&self.0).entry(key).or_default() += 1;
+    }
+
+    /// How many of these.
+    pub fn of(&self, key: &K) -> u64 {
+        lock(&self.0).get(key).copied().unwrap_or_default()
+    }
+
+    /// How many of all.
+    pub fn get(&self) -> u64 {
+        lock(&self.0).values().sum()
+    }
+}
+
 impl WriteCounts {
     /// All writes but events.
     #[must_use]
     pub fn without_events(&self) -> u64 {
+        self.each().into_iter().filter(|(name, _)| *name != "event").map(|(_, count)| count.get()).sum()
+    }
+
+    /// All of them, with their names.
+    #[must_use]
+    pub fn each(&self) -> [(&'static str, &Count); 15] {
         // Named one by one: a new count that is left out here does not compile.
         let Self {
             create_replica_set,
@@ -107,12 +150,25 @@ impl WriteCounts {
             label_pod,
             evict_pod,
             status,
-            event: _,
+            event,
         } = self;
-        let replica_sets = [create_replica_set, update_replica_set, delete_replica_set, own_replica_set];
-        let runs = [create_analysis_run, end_analysis_run, delete_analysis_run];
-        let others = [point_service, release_service, scale_workload, rollout, label_pod, evict_pod, status];
-        replica_sets.into_iter().chain(runs).chain(others).map(Count::get).sum()
+        [
+            ("create_replica_set", create_replica_set),
+            ("update_replica_set", update_replica_set),
+            ("delete_replica_set", delete_replica_set),
+            ("own_replica_set", own_replica_set),
+            ("point_service", point_service),
+            ("release_service", release_service),
+            ("scale_workload", scale_workload),
+            ("create_analysis_run", create_analysis_run),
+            ("end_analysis_run", end_analysis_run),
+            ("delete_analysis_run", delete_analysis_run),
+            ("rollout", rollout),
+            ("label_pod", label_pod),
+            ("evict_pod", evict_pod),
+            ("status", status),
+            ("event", event),
+        ]
     }
 }
 
