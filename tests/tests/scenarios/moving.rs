@@ -34,9 +34,12 @@ async fn the_pages_move_an_update_on_a_real_kubernetes_here_and_back() {
 
     let [look, hand_over] = blocks(MIGRATE, "From Argo Rollouts");
     let watched = versions(&world).await;
-    let seen = run(&world, &format!("timeout {LOOK_SECONDS} {look} --healthzPort 0 || test $? = 124"))
-        .await
-        .unwrap();
+    let seen = run(
+        &world,
+        &format!("timeout {LOOK_SECONDS} {look} --healthzPort 0 --metricsPort 0 || test $? = 124"),
+    )
+    .await
+    .unwrap();
     assert!(seen.contains("verdigris-controller started") && !seen.contains("differs"), "{seen}");
     assert_eq!(versions(&world).await, watched, "looking wrote something");
 
