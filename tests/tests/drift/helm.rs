@@ -29,9 +29,10 @@ fn the_charts_files_are_copies() {
         assert!(source == copy, "{files} is stale: run `bash charts/generate`");
     }
     let roles = ("charts/kustomize/cluster", "aggregate-roles.yaml".to_owned(), files);
+    let alerts = ("charts/monitoring", "rules.yaml".to_owned(), files);
     let definitions = definitions().into_iter();
     let definitions = definitions.map(|name| ("crds/yaml", name, "charts/helm/verdigris-crds/files"));
-    for (folder, name, copies) in std::iter::once(roles).chain(definitions) {
+    for (folder, name, copies) in [roles, alerts].into_iter().chain(definitions) {
         assert!(
             read(&format!("{folder}/{name}")) == read(&format!("{copies}/{name}")),
             "{copies}/{name} is stale: run `bash charts/generate`"
