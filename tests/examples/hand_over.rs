@@ -118,9 +118,20 @@ fn start(world: &RealWorld, peer: &Path, namespace: &str, ours: bool) -> Result<
 /// Waits until the phase and what serves are those of the recording.
 async fn settles(world: &RealWorld, scenario: &Scenario, namespace: &str, step: &str) -> Result<()> {
     let recorded = scenario.recorded(step)?.facts();
-    let names = ["status.phase", "status.activeSelector", "status.stableRS", "service.app-active.selects"];
+    let names = [
+        "status.phase",
+        "status.currentPodHash",
+        "status.activeSelector",
+        "status.stableRS",
+        "service.app-active.selects",
+    ];
     let look = async || {
-        let seen = world.snapshot(namespace, "app").await.facts();
+        let snapshot = world.snapshot(namespace, "app").await;
+        let generation = snapshot.rollout["metadata"]["generation"].to_string();
+        if snapshot.rollout["status"]["observedGeneration"] != generation {
+            return Err(format!("generation {generation} is not observed"));
+        }
+        let seen = snapshot.facts();
         let differs = names.iter().find(|name| seen.get(**name) != recorded.get(**name));
         differs.map_or(Ok(()), |name| {
             Err(format!("{name}: {:?}, recorded {:?}", seen.get(*name), recorded.get(*name)))

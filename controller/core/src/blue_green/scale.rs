@@ -181,6 +181,17 @@ fn scale_away(pass: &Pass<'_>, change: &mut Change<'_>, draft: &mut Draft) {
     }
 }
 
+/// Somebody else took its pods away, another controller perhaps: now that it gets some, it is not one that kept them.
+fn was_not_kept(change: &mut Change<'_>) {
+    if change.seen.replicas_wanted > 0 || change.replicas == 0 {
+        return;
+    }
+    if let Some(since) = change.seen.annotations.get(keys::FORMERLY_STABLE).cloned() {
+        change.remove(keys::FORMERLY_STABLE);
+        change.annotate(keys::ONCE_STABLE, since);
+    }
+}
+
 /// ReplicaSets that are neither current nor stable: each waits for its deadline, then goes to zero.
 fn others(pass: &Pass<'_>, services: &Services, promotion: &Promotion, traffic: &Traffic, draft: &mut Draft) {
     let is_referenced = |hash: &str| {
@@ -248,7 +259,8 @@ fn other_size(
 }
 
 /// Puts the change where it belongs in the order of writes, tells it, and asks for the live reads it depends on.
-fn apply(pass: &Pass<'_>, change: Change<'_>, revision: u64, draft: &mut Draft) {
+fn apply(pass: &Pass<'_>, mut change: Change<'_>, revision: u64, draft: &mut Draft) {
+    was_not_kept(&mut change);
     let (from, to) = (change.seen.replicas_wanted, change.replicas);
     let (shrinks, is_last) = (change.shrinks(), change.is_last);
     let name = change.seen.name.clone();
