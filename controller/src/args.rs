@@ -64,7 +64,7 @@ pub struct Args {
     pub leader_election_retry_period: Duration,
 
     /// The port for /healthz, /livez and /readyz; 0 for any that is free, which the log names
-    #[arg(long = "healthzPort", value_name = "PORT", default_value_t = 8080, help_heading = "Health")]
+    #[arg(long = "healthzPort", value_name = "PORT", default_value_t = 8080, help_heading = "Pages")]
     pub healthz_port: u16,
 
     /// How many Rollouts are worked on at the same time

@@ -101,3 +101,10 @@ fn elections_are_set_as_the_peers_are() {
     let both = read("--leader-election-renew-deadline 20s").unwrap_err();
     assert!(both.contains("two replicas would lead at the same time"), "{both}");
 }
+
+#[test]
+fn the_page_of_flags_is_what_the_program_says() {
+    let help = Args::command().term_width(100).render_long_help().to_string();
+    let page = include_str!("../../../docs/flags.md");
+    assert!(page.contains(&help), "put the output of `verdigris-controller --help` into docs/flags.md");
+}
