@@ -1,8 +1,8 @@
 //! `bash tests/bench churn`: whether the controller's memory grows while it works for hours.
 //!
 //! 200 Rollouts on the embedded API server over TLS, with simulated nodes. All the time one after the other gets another
-//! image and is promoted; old versions go. The resident memory is read each second: the last quarter must not lie above the
-//! first, beyond what the first still fills.
+//! image and is promoted; old versions go. Once all have as many old versions as they keep, the resident memory is read each
+//! second: the last quarter must not lie above the first.
 
 use std::{sync::Arc, time::Duration};
 
@@ -23,6 +23,10 @@ const ROLLOUTS: usize = 200;
 /// How many of them get a new version in a second; a promotion follows ten seconds later.
 const UPDATES_PER_SECOND: usize = 2;
 const PROMOTED_AFTER_SECONDS: usize = 10;
+/// How many old versions a Rollout keeps.
+const HISTORY: usize = 3;
+/// So long it takes until all have these, one of them on its way, and a stable one.
+const FILLED_AFTER_SECONDS: usize = (HISTORY + 2) * ROLLOUTS / UPDATES_PER_SECOND;
 /// How much more the last quarter may hold than the first: pages that the allocator has not met before.
 const GROWTH_MAX: f64 = 1.05;
 
@@ -40,7 +44,7 @@ async fn main() -> Result<()> {
     let rollouts = Rollouts::create(&served.server)?;
 
     let (began, mut resident) = (Instant::now(), Vec::new());
-    for second in 0..minutes * 60 {
+    for second in 0..FILLED_AFTER_SECONDS + minutes * 60 {
         for turn in 0..UPDATES_PER_SECOND {
             let number = second * UPDATES_PER_SECOND + turn;
             rollouts.update(number)?;
@@ -49,18 +53,24 @@ async fn main() -> Result<()> {
             }
         }
         sleep_until(began + Duration::from_secs(second as u64 + 1)).await;
+        if second < FILLED_AFTER_SECONDS {
+            continue;
+        }
         resident.push(usage.resident_mib()?);
-        if (second + 1) % (minutes * 6) == 0 {
-            println!("{:>3} min  {:.1} MiB", (second + 1) / 60, resident.last().copied().unwrap_or_default());
+        if resident.len().is_multiple_of(minutes * 6) {
+            println!(
+                "{:>3} min  {:.1} MiB",
+                resident.len() / 60,
+                resident.last().copied().unwrap_or_default()
+            );
         }
     }
     ensure!(controller.try_wait()?.is_none(), "the controller ended");
     let quarter = resident.len() / 4;
     let (first, last) = (mean(&resident[..quarter]), mean(&resident[resident.len() - quarter..]));
     println!(
-        "{} updates of {ROLLOUTS} Rollouts in {minutes} min: first quarter {first:.1} MiB, last {last:.1} MiB, {:.2}x; \
+        "{ROLLOUTS} Rollouts, {UPDATES_PER_SECOND} updates a second, {minutes} min: first quarter {first:.1} MiB, last {last:.1} MiB, {:.2}x; \
          controller's CPU {:.1} s",
-        minutes * 60 * UPDATES_PER_SECOND,
         last / first,
         usage.cpu_seconds()?
     );
@@ -82,7 +92,7 @@ impl<'a> Rollouts<'a> {
     fn create(server: &'a ApiServer) -> Result<Self> {
         let mut rollout = SCENARIOS[0].rollout()?;
         rollout["spec"]["strategy"]["blueGreen"]["scaleDownDelaySeconds"] = 5.into();
-        rollout["spec"]["revisionHistoryLimit"] = 3.into();
+        rollout["spec"]["revisionHistoryLimit"] = HISTORY.into();
         let rollouts = Self { server, template: rollout["spec"]["template"].clone() };
         for number in 0..ROLLOUTS {
             let namespace = namespace(number);
