@@ -31,9 +31,12 @@ pub enum Format {
 /// Changes the level of the log that it belongs to.
 #[derive(Clone)]
 pub struct Switch {
-    set: Arc<dyn Fn(EnvFilter) -> Result<(), String> + Send + Sync>,
+    set: Arc<Set>,
     level: Arc<Mutex<&'static str>>,
 }
+
+/// Puts another filter in the place of the one there is.
+type Set = dyn Fn(EnvFilter) -> Result<(), String> + Send + Sync;
 
 /// Begins to log on the standard error. A level that there is not is `info`.
 #[must_use]
@@ -51,7 +54,7 @@ where
 {
     let level = known(level).unwrap_or("info");
     let log = fmt().with_target(false).with_writer(writer);
-    let (log, set): (_, Arc<dyn Fn(EnvFilter) -> Result<(), String> + Send + Sync>) = match format {
+    let (log, set): (_, Arc<Set>) = match format {
         Format::Text => {
             let log = log.with_ansi(coloured).with_env_filter(filter(level)).with_filter_reloading();
             let handle = log.reload_handle();

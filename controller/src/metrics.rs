@@ -19,12 +19,9 @@ pub mod scrape;
 pub mod text;
 pub mod work;
 
-use std::{
-    collections::BTreeSet,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering::Relaxed},
-    },
+use std::sync::{
+    Arc, Mutex, MutexGuard, PoisonError,
+    atomic::{AtomicBool, Ordering::Relaxed},
 };
 
 use jiff::Timestamp;
@@ -35,7 +32,7 @@ use verdigris_crds::RolloutStatus;
 use self::{
     counters::Counters,
     durations::Durations,
-    facts::{Facts, Phase},
+    facts::{Facts, Phase, TemplateMetrics},
     objects::Objects,
     requests::Requests,
     work::{PassEnd, Work},
@@ -90,7 +87,7 @@ impl Metrics {
     }
 
     /// The cache shows a template that measures this, or that there is none any more.
-    pub fn template_shown(&self, key: &Key, metrics: Option<BTreeSet<(&'static str, Box<str>)>>) {
+    pub fn template_shown(&self, key: &Key, metrics: Option<TemplateMetrics>) {
         let mut objects = self.objects();
         match metrics {
             Some(metrics) => objects.templates.insert(key.clone(), metrics),

@@ -206,8 +206,11 @@ const PROVIDERS: [(&str, &str); 12] = [
 ];
 
 /// What a template measures: type and name of each metric.
+pub type TemplateMetrics = BTreeSet<(&'static str, Box<str>)>;
+
+/// Reads it.
 #[must_use]
-pub fn template_metrics(spec: &Value) -> BTreeSet<(&'static str, Box<str>)> {
+pub fn template_metrics(spec: &Value) -> TemplateMetrics {
     let metrics = spec["metrics"].as_array().into_iter().flatten();
     let read = |metric: &Value| {
         let provider = &metric["provider"];

@@ -6,11 +6,9 @@ mod kubernetes;
 mod rollouts;
 mod switches;
 
-use std::collections::BTreeSet;
-
 use tokio::time::Instant;
 
-use super::{Metrics, objects::RolloutSeries, process::Process, text::Lines};
+use super::{Metrics, facts::TemplateMetrics, objects::RolloutSeries, process::Process, text::Lines};
 
 /// One metric.
 pub struct Family {
@@ -58,7 +56,7 @@ pub(super) enum Source {
     /// Those of an AnalysisRun in this phase.
     Runs(fn(&'static str, &mut Lines<'_>)),
     /// Those of a template that measures this.
-    Templates(fn(&BTreeSet<(&'static str, Box<str>)>, &mut Lines<'_>)),
+    Templates(fn(&TemplateMetrics, &mut Lines<'_>)),
 }
 
 /// What few samples are made of.

@@ -10,7 +10,7 @@ use tokio::time::{Duration, Instant};
 use verdigris_core::decision::Event;
 
 use super::{
-    facts::{Facts, Phase},
+    facts::{Facts, Phase, TemplateMetrics},
     histogram::Histogram,
 };
 use crate::key::Key;
@@ -27,7 +27,7 @@ pub(super) struct Objects {
     /// AnalysisRuns, and the phase of each.
     pub runs: BTreeMap<Key, &'static str>,
     /// AnalysisTemplates, and those of the whole cluster (without a namespace), and what each measures.
-    pub templates: BTreeMap<Key, BTreeSet<(&'static str, Box<str>)>>,
+    pub templates: BTreeMap<Key, TemplateMetrics>,
     /// All reasons of events there have been, each once.
     reasons: BTreeSet<Arc<str>>,
 }

@@ -248,7 +248,7 @@ struct Kept(Arc<Mutex<Vec<u8>>>);
 
 impl Kept {
     fn lines(&self) -> Vec<Value> {
-        let bytes = self.0.lock().unwrap();
+        let bytes = self.0.lock().expect("no thread that panicked held it");
         let lines = bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
         lines.map(|line| serde_json::from_slice(line).expect("a line of JSON")).collect()
     }
@@ -256,7 +256,7 @@ impl Kept {
 
 impl io::Write for Kept {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
+        self.0.lock().expect("no thread that panicked held it").extend_from_slice(bytes);
         Ok(bytes.len())
     }
     fn flush(&mut self) -> io::Result<()> {
