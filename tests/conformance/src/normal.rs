@@ -14,8 +14,11 @@ use crate::exchange::{Answer, Body};
 /// The headers that clients read. (They also keep an `ETag`, which only saves them a transfer, and ours has none.)
 const HEADERS: [&str; 5] = ["allow", "content-type", "location", "retry-after", "warning"];
 
-/// Times further away than this were written by a request, not by a clock.
-const NOW_WITHIN: SignedDuration = SignedDuration::from_hours(12);
+/// 2026-11-01: nothing was recorded before. Times before that were written by a request, not by a clock; those after it may
+/// be a recorded clock's, on whatever day they are played.
+const RECORDED_SINCE: Timestamp = Timestamp::constant(1_793_491_200, 0);
+/// Times further ahead than this were written by a request too.
+const AHEAD_MAX: SignedDuration = SignedDuration::from_hours(12);
 
 /// kube-apiserver's own loop that repairs addresses tells an event of a Service whose address it has not heard of yet: by
 /// chance, and of no request.
@@ -195,9 +198,10 @@ impl Normaliser {
         let text = UID.replace_all(&text, |found: &Captures<'_>| uids.name(&found[0]));
         let now = self.now;
         let text = TIME.replace_all(&text, |found: &Captures<'_>| {
-            let near =
-                found[0].parse::<Timestamp>().is_ok_and(|time| now.duration_since(time).abs() < NOW_WITHIN);
-            match (near, found.get(1)) {
+            let of_a_clock = found[0]
+                .parse::<Timestamp>()
+                .is_ok_and(|time| time >= RECORDED_SINCE && time.duration_since(now) < AHEAD_MAX);
+            match (of_a_clock, found.get(1)) {
                 (false, _) => found[0].to_owned(),
                 (true, None) => "<time>".to_owned(),
                 (true, Some(_)) => "<precise time>".to_owned(),
@@ -284,6 +288,15 @@ fn pattern(text: &str) -> Regex {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn recorded_times_are_times_on_any_later_day_and_made_up_ones_never() {
+        let mut normaliser = Normaliser::new("qwrtzp", "2027-03-01T11:00:00Z".parse().unwrap());
+        let text = "2026-11-21T12:43:40Z 2027-03-01T11:00:00Z 2020-01-01T00:00:00Z 2099-01-01T00:00:00Z";
+        let normal = normaliser.text(text);
+        assert_eq!(normal, "<time> <time> 2020-01-01T00:00:00Z 2099-01-01T00:00:00Z");
+        assert_eq!(RECORDED_SINCE, "2026-11-01T00:00:00Z".parse::<Timestamp>().unwrap());
+    }
 
     #[test]
     fn what_differs_from_run_to_run_gets_a_name() {
