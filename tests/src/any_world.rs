@@ -83,6 +83,21 @@ pub trait AnyWorld {
         self.get(&format!("{}/{name}", rollouts(namespace))).await
     }
 
+    /// Waits until the controller has seen the newest spec of the Rollout `app`, and says that it is in this phase.
+    ///
+    /// # Panics
+    /// If it never does; says what its status was.
+    async fn comes_to_phase(&self, namespace: &str, phase: &str) {
+        let in_phase = async || {
+            let rollout = self.get_rollout(namespace, "app").await;
+            let status = &rollout["status"];
+            let generation = rollout["metadata"]["generation"].to_string();
+            let seen = status["observedGeneration"].as_str() == Some(&generation);
+            if seen && status["phase"] == phase { Ok(()) } else { Err(status.to_string()) }
+        };
+        self.comes_to(in_phase).await.unwrap_or_else(|seen| panic!("{phase}: {seen}"));
+    }
+
     /// The Rollout, its ReplicaSets and its Services.
     async fn snapshot(&self, namespace: &str, name: &str) -> Snapshot {
         let list = |path: String, kind: &'static str| async move {

@@ -58,9 +58,9 @@ async fn the_pages_move_an_update_on_a_real_kubernetes_here_and_back() {
     run(&world, &restart).await.unwrap();
 
     perform(&world, scenario, NAMESPACE, Act::Promote).await;
-    phase(&world, "Healthy").await;
+    world.comes_to_phase(NAMESPACE, "Healthy").await;
     perform(&world, scenario, NAMESPACE, Act::Image(3)).await;
-    phase(&world, "Paused").await;
+    world.comes_to_phase(NAMESPACE, "Paused").await;
     let ours = snapshot(&world).await;
     assert_eq!(ours.versions().len(), left.versions().len() + 1, "one version, one ReplicaSet");
 
@@ -138,16 +138,6 @@ fn root() -> std::path::PathBuf {
 
 async fn snapshot(world: &RealWorld) -> Snapshot {
     world.snapshot(NAMESPACE, "app").await
-}
-
-async fn phase(world: &RealWorld, wanted: &str) {
-    let look = async || {
-        let rollout = world.get_rollout(NAMESPACE, "app").await;
-        let generation = rollout["metadata"]["generation"].to_string();
-        let seen = rollout["status"]["observedGeneration"].as_str() == Some(&generation);
-        if seen && rollout["status"]["phase"] == wanted { Ok(()) } else { Err(rollout["status"].to_string()) }
-    };
-    world.comes_to(look).await.unwrap_or_else(|seen| panic!("{wanted}: {seen}"));
 }
 
 /// The resource versions of the Rollout, its ReplicaSets and its Services.

@@ -25,7 +25,7 @@ async fn one_namespace_is_enough_for_its_controller_on_a_real_kubernetes() {
     let _controller = world.start_controller_as(client, options);
     for (act, phase) in [(Act::Deploy, "Healthy"), (Act::Image(2), "Paused"), (Act::Promote, "Healthy")] {
         perform(&world, &SCENARIOS[0], "shop", act).await;
-        comes_to_phase(&world, "shop", phase).await;
+        world.comes_to_phase("shop", phase).await;
     }
     world.real().nothing_was_refused_from("shop").unwrap();
 }
@@ -47,7 +47,7 @@ async fn a_right_that_is_missing_is_noticed_on_a_real_kubernetes_and_missed_only
     };
     world.comes_to(noticed).await.unwrap();
     world.merge(ROLE, &rules).await.unwrap();
-    comes_to_phase(&world, "shop", "Healthy").await;
+    world.comes_to_phase("shop", "Healthy").await;
 }
 
 /// What Argo Rollouts' own role allows of what we ask for: whoever takes over with the peer's manifests has this at first.
@@ -82,7 +82,7 @@ async fn the_peers_role_is_enough_though_the_clock_has_to_say_when_traffic_left_
     world.create_namespace("shop").await;
     for (act, phase) in [(Act::Deploy, "Healthy"), (Act::Image(2), "Paused"), (Act::Promote, "Healthy")] {
         perform(&world, &SCENARIOS[0], "shop", act).await;
-        comes_to_phase(&world, "shop", phase).await;
+        world.comes_to_phase("shop", phase).await;
     }
     let says_so = async || {
         let rollout = world.get_rollout("shop", "app").await;
@@ -103,7 +103,7 @@ async fn who_may_promote_can_do_that_and_no_more_on_a_real_kubernetes() {
     let anna = operator(&world, "shop", "anna").await;
     for (act, phase) in [(Act::Deploy, "Healthy"), (Act::Image(2), "Paused")] {
         perform(&world, &SCENARIOS[0], "shop", act).await;
-        comes_to_phase(&world, "shop", phase).await;
+        world.comes_to_phase("shop", phase).await;
     }
     let steps: [(&[&str], &str); 5] = [
         (&["abort", "app"], "Degraded"),
@@ -115,7 +115,7 @@ async fn who_may_promote_can_do_that_and_no_more_on_a_real_kubernetes() {
     for (words, phase) in steps {
         let done = run(&program("kubectl-rollouts"), &anna, words).await;
         assert_eq!(done, Ok(()), "{words:?}");
-        comes_to_phase(&world, "shop", phase).await;
+        world.comes_to_phase("shop", phase).await;
     }
     let beyond = [
         ["create", "rollouts"],
@@ -170,15 +170,4 @@ fn without_patching_services(rule: &Value) -> Value {
         verbs.retain(|verb| verb != "patch");
     }
     rule
-}
-
-async fn comes_to_phase(world: &impl AnyWorld, namespace: &str, phase: &str) {
-    let in_phase = async || {
-        let rollout = world.get_rollout(namespace, "app").await;
-        let status = &rollout["status"];
-        let generation = rollout["metadata"]["generation"].to_string();
-        let seen = status["observedGeneration"].as_str() == Some(&generation);
-        if seen && status["phase"] == phase { Ok(()) } else { Err(status.to_string()) }
-    };
-    world.comes_to(in_phase).await.unwrap_or_else(|seen| panic!("{phase}: {seen}"));
 }
