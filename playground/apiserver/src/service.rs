@@ -31,7 +31,7 @@ pub type ResponseBody = UnsyncBoxBody<Bytes, Infallible>;
 /// The most bytes that a request may have.
 pub const BODY_BYTES_MAX: usize = 3 << 20;
 
-/// How often a quiet watch is told the newest version, if it asked for that.
+/// How often a quiet watch is told the newest version, if it asked for that, whether it knows it or not.
 const BOOKMARK_INTERVAL: Duration = Duration::from_secs(60);
 
 /// How long after it told something a watch waits for more to tell at once: a burst of changes is sent in fewer pieces,
@@ -147,7 +147,7 @@ impl Watching {
                 () = change => sleep_until(self.told + TOGETHER).await,
                 () = self.end.as_mut() => {
                     self.ended = true;
-                    return self.answer.watch.bookmark_line();
+                    return self.answer.watch.news_line();
                 }
                 () = self.next_bookmark.as_mut(), if self.answer.bookmarks => {
                     let next = self.next_bookmark.deadline() + BOOKMARK_INTERVAL;

@@ -162,10 +162,15 @@ impl Watch {
         }
     }
 
-    /// A bookmark with the newest version that this watch has passed, if it asked for bookmarks and has not
-    /// been told that version.
+    /// A bookmark with the newest version that this watch has passed, if it asked for bookmarks and has not been told that
+    /// version.
+    pub fn news_line(&mut self) -> Option<Vec<u8>> {
+        if self.told < self.position { self.bookmark_line() } else { None }
+    }
+
+    /// The same, told already or not: by it a client knows that its connection lives.
     pub fn bookmark_line(&mut self) -> Option<Vec<u8>> {
-        if !self.bookmarks || self.told >= self.position || self.position == u64::MAX {
+        if !self.bookmarks || self.position == u64::MAX {
             return None;
         }
         let mut lines = Vec::new();

@@ -1,18 +1,10 @@
 //! Every verb on one object and on collections.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::needless_pass_by_value,
-    reason = "a test may panic, and hands values over"
-)]
-
 use serde_json::{Value, json};
 
 use verdigris_playground_apiserver::write_log::Verb;
 
 use crate::common::{CONFIG_MAPS, World};
-
-mod common;
 
 fn names(list: &Value) -> Vec<&str> {
     list["items"].as_array().unwrap().iter().map(|item| item["metadata"]["name"].as_str().unwrap()).collect()

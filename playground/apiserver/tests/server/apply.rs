@@ -1,11 +1,5 @@
 //! Server-side apply and the record of who owns what, through `kube::Client`.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::needless_pass_by_value,
-    reason = "a test may panic, and hands values over"
-)]
-
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::{
     Api,
@@ -14,8 +8,6 @@ use kube::{
 use serde_json::{Value, json};
 
 use crate::common::{CONFIG_MAPS, World};
-
-mod common;
 
 fn wanted(data: Value) -> Patch<Value> {
     Patch::Apply(json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}, "data": data}))

@@ -1,11 +1,5 @@
 //! A world for tests: a server whose clock stands still unless it is moved.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::needless_pass_by_value,
-    reason = "a test may panic, and hands values over"
-)]
-
 use std::sync::{
     Arc,
     atomic::{AtomicI64, Ordering},
@@ -27,7 +21,6 @@ pub struct World {
 /// 2026-01-02T03:04:05Z.
 const START_SECS: i64 = 1_767_323_045;
 
-#[allow(dead_code, reason = "each test file uses its own part")]
 impl World {
     /// A server with the built-in kinds.
     pub fn new() -> Self {

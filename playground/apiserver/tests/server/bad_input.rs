@@ -1,19 +1,11 @@
 //! What a client can do wrong, and the answer it gets. Nothing of it changes anything.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::needless_pass_by_value,
-    reason = "a test may panic, and hands values over"
-)]
-
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use serde_json::{Value, json};
 use tower::Service;
 
 use crate::common::{CONFIG_MAPS, World};
-
-mod common;
 
 /// One request with any body and headers; gives code, reason and message.
 async fn answer(

@@ -6,8 +6,6 @@ use tower::Service;
 
 use crate::common::World;
 
-mod common;
-
 /// One GET; gives code, media type and body.
 #[expect(clippy::unwrap_used, reason = "a test whose world cannot be set up has failed")]
 async fn get(world: &World, path: &str, accept: &str) -> (u16, String, Value) {

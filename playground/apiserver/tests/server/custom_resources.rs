@@ -1,16 +1,8 @@
 //! Kinds that are defined while the server runs.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::needless_pass_by_value,
-    reason = "a test may panic, and hands values over"
-)]
-
 use serde_json::{Value, json};
 
 use crate::common::World;
-
-mod common;
 
 const WIDGETS: &str = "/apis/example.com/v1/namespaces/default/widgets";
 const DEFINITION: &str = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/widgets.example.com";

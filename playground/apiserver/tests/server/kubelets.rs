@@ -1,10 +1,8 @@
 //! Logs, commands and ports of pods, as far as they go without a kubelet. What comes of one is seen by kubectl, in the
 //! comparison of this server with a real one.
 
-#![allow(clippy::unwrap_used, reason = "a test may panic")]
-
+use ::http::{Method, Request};
 use bytes::Bytes;
-use http::{Method, Request};
 use http_body_util::{BodyExt, Empty};
 use serde_json::{Value, json};
 use tokio::{
@@ -14,8 +12,6 @@ use tokio::{
 use tower::Service;
 
 use crate::common::World;
-
-mod common;
 
 const PODS: &str = "/api/v1/namespaces/default/pods";
 

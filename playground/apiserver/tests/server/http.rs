@@ -1,11 +1,5 @@
 //! The server over a socket.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::needless_pass_by_value,
-    reason = "a test may panic, and hands values over"
-)]
-
 use std::time::Duration;
 
 use serde_json::json;
@@ -16,8 +10,6 @@ use tokio::{
 };
 
 use crate::common::World;
-
-mod common;
 
 async fn exchange(address: std::net::SocketAddr, request: &str) -> String {
     let mut stream = TcpStream::connect(address).await.unwrap();

@@ -1,16 +1,8 @@
 //! Parts of objects: scale, eviction, binding, finalize; and how pods and namespaces go.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::needless_pass_by_value,
-    reason = "a test may panic, and hands values over"
-)]
-
 use serde_json::{Value, json};
 
 use crate::common::World;
-
-mod common;
 
 const DEPLOYMENTS: &str = "/apis/apps/v1/namespaces/default/deployments";
 const PODS: &str = "/api/v1/namespaces/default/pods";

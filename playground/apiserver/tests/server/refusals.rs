@@ -2,13 +2,9 @@
 //!
 //! `refusals.json` was recorded from Kubernetes 1.36.3: a world of objects, then requests with the answers they got.
 
-#![allow(clippy::unwrap_used, reason = "a test may panic")]
-
 use serde_json::Value;
 
 use crate::common::World;
-
-mod common;
 
 const RECORDED: &str = include_str!("refusals.json");
 
