@@ -36,7 +36,8 @@ pub const IMAGES_SHA256: &str = "verdigris.dev/images-sha256";
 /// Annotation on Rollouts: the approval that a client of ours wrote, JSON (`verdigris_core::approval::Approval`).
 pub const APPROVAL: &str = "verdigris.dev/approval";
 /// Annotation on ReplicaSets: since when it has been out of use after having been promoted. It goes when the ReplicaSet
-/// is scaled to zero, so whoever carries it is warm: going back to it needs no second approval.
+/// is scaled to zero, so whoever carries it is warm: going back to it needs no second approval. It names the revision that it
+/// was written for, or will have by the same write, and counts for no other: whoever else brings the version back changes that.
 pub const FORMERLY_STABLE: &str = "verdigris.dev/formerly-stable";
 /// Annotation on ReplicaSets: since when it has been out of use after having been promoted, kept when it is scaled to
 /// zero. Going back to it needs no second approval while it is inside the rollback window.

@@ -232,8 +232,7 @@ impl<'a> World<'a> {
         let is_meant = self.seen.current_pod_hash.as_deref() == Some(hash);
         let full = is_meant && self.seen.promote_full == Some(true);
         let warm = self.observed.owned_with_hash(hash).is_some_and(|seen| {
-            seen.replicas_wanted > 0
-                && (seen.formerly_stable() || names_as_left(&self.seen, hash, "Switching"))
+            seen.replicas_wanted > 0 && (seen.formerly_stable() || self.was_just_left(hash))
         });
         initial || full || warm || self.is_within_window(hash)
     }

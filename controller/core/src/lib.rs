@@ -15,6 +15,7 @@ pub mod approval;
 mod blue_green;
 mod decide;
 pub mod decision;
+mod formerly_stable;
 pub mod guard;
 pub mod identity;
 pub mod injected;

@@ -3,6 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use verdigris_crds::keys;
 
+use crate::formerly_stable;
 use crate::observed::{Observed, PodSeen, ReplicaSetSeen, ServiceSeen};
 
 /// `seconds` after `time`; the far future where that has no name.
@@ -44,7 +45,18 @@ impl ReplicaSetSeen {
     /// Whether it was promoted once and has kept its pods since.
     #[must_use]
     pub fn formerly_stable(&self) -> bool {
-        self.annotations.contains_key(keys::FORMERLY_STABLE)
+        let note = self.annotations.get(keys::FORMERLY_STABLE);
+        note.is_some_and(|note| formerly_stable::holds(note, self.revision()))
+    }
+
+    /// The note that it is formerly stable: with the time of the one it has, else with this.
+    #[must_use]
+    pub(crate) fn note_of_former_stability(&self, revision: u64, now: Timestamp) -> String {
+        let note = self.annotations.get(keys::FORMERLY_STABLE).filter(|_| self.formerly_stable());
+        match note {
+            Some(note) => formerly_stable::note(formerly_stable::since(note), revision),
+            None => formerly_stable::note(&now.to_string(), revision),
+        }
     }
 
     /// Whether it was promoted once and scaled to zero since.

@@ -288,9 +288,15 @@ fn undo_says_when_there_will_be_no_pause() {
     let mut world = recording!("manual/03-promoted-r2-old-warm.json");
     assert_eq!(world.undo(Undo::default()).unwrap().notes, Vec::<String>::new());
     let old = world.replica_sets.iter_mut().find(|set| set["metadata"]["name"] == "app-7cb7d7cbd7").unwrap();
-    old["metadata"]["annotations"]["verdigris.dev/formerly-stable"] = "2026-11-21T07:04:10Z".into();
+    old["metadata"]["annotations"]["verdigris.dev/formerly-stable"] =
+        "2026-11-21T07:04:10Z revision 1".into();
     let note = "revision 1 is still warm and was promoted before: it becomes active at once";
     assert_eq!(world.undo(Undo::default()).unwrap().notes, [note]);
+    // Another controller has brought that version back since.
+    let old = world.replica_sets.iter_mut().find(|set| set["metadata"]["name"] == "app-7cb7d7cbd7").unwrap();
+    old["metadata"]["annotations"]["verdigris.dev/formerly-stable"] =
+        "2026-11-21T07:04:10Z revision 9".into();
+    assert_eq!(world.undo(Undo::default()).unwrap().notes, Vec::<String>::new());
 }
 
 #[test]

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use verdigris_crds::{Rollout, keys};
 
 use super::{Patch, PatchKind, Plan, Refusal, Target, Who, WorkloadRef, name, state::State, template};
+use crate::formerly_stable;
 use crate::view::{Strategy, Version};
 
 /// What is asked for.
@@ -51,12 +52,14 @@ impl Past {
         let revision = annotation(keys::REVISION);
         let available = replica_set.pointer("/status/availableReplicas").and_then(Value::as_i64);
         let available = available.unwrap_or_default();
-        let was_stable = annotation(keys::FORMERLY_STABLE).is_some();
+        let revision = revision.and_then(|revision| revision.parse().ok()).unwrap_or_default();
+        let note = annotation(keys::FORMERLY_STABLE);
+        let was_stable = note.is_some_and(|note| formerly_stable::holds(note, revision));
         Some(Self {
             name: metadata.get("name")?.as_str()?.to_owned(),
             version: Version {
                 hash: metadata.get("labels")?.get(keys::POD_TEMPLATE_HASH)?.as_str()?.to_owned(),
-                revision: revision.and_then(|revision| revision.parse().ok()).unwrap_or_default(),
+                revision,
             },
             template: template::as_written(replica_set)?,
             warm: was_stable && available >= i64::from(rollout.spec.replicas.unwrap_or(1)),

@@ -55,6 +55,11 @@ pub(crate) fn leaving(condition: &Condition) -> Option<&str> {
     condition.message.split('\'').nth(3).filter(|hash| !hash.is_empty())
 }
 
+/// The version that it is going to.
+pub(crate) fn arriving(condition: &Condition) -> Option<&str> {
+    condition.message.split('\'').nth(5)
+}
+
 /// Starts, continues or ends the wait for the proof.
 pub(crate) fn traffic(pass: &Pass<'_>, services: &Services, draft: &mut Draft) -> Traffic {
     let (name, left_now) = (&pass.active.name, services.moved_from.clone());

@@ -33,8 +33,12 @@ pub(crate) fn is_within_window(pass: &Pass<'_>) -> bool {
 /// Whether this ReplicaSet was promoted and has not been scaled to zero since, as far as this pass can know. What is
 /// stable until this very pass was.
 pub(crate) fn was_promoted_lately(pass: &Pass<'_>, seen: &ReplicaSetSeen) -> bool {
+    // Whoever brought it back since has made it the newer revision of the two, and may have taken its pods away before.
+    let is_older = |hash: &str| pass.with_hash(hash).is_some_and(|next| seen.revision() < next.revision());
     let is_left = |condition: &Condition| {
-        condition.type_ == keys::TRAFFIC_SWITCHED && drain::is_switching_from(condition, pass.hash_of(seen))
+        condition.type_ == keys::TRAFFIC_SWITCHED
+            && drain::is_switching_from(condition, pass.hash_of(seen))
+            && drain::arriving(condition).is_some_and(is_older)
     };
     let was_stable = pass.stable_hash.as_deref() == Some(pass.hash_of(seen)) && !pass.is_stable();
     was_stable || seen.formerly_stable() || pass.seen.conditions.iter().flatten().any(is_left)

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use verdigris_crds::keys;
 
 use crate::decision::NewReplicaSet;
+use crate::formerly_stable;
 use crate::identity;
 use crate::observed::{Fresh, ReplicaSetSeen};
 use crate::seen::after;
@@ -123,6 +124,10 @@ fn describe(pass: &Pass<'_>, change: &mut Change<'_>) {
             let history = history.map_or_else(|| old.clone(), |history| format!("{history},{old}"));
             change.annotate(keys::REVISION_HISTORY, history);
         }
+        if current.replicas_wanted > 0 && rollback::was_promoted_lately(pass, current) {
+            change
+                .annotate(keys::FORMERLY_STABLE, current.note_of_former_stability(pass.revision, pass.stamp));
+        }
     }
     for (key, value) in copied_annotations(pass.observed.rollout.metadata.annotations.as_ref()) {
         change.annotate(key, value);
@@ -174,8 +179,8 @@ fn scale_away(pass: &Pass<'_>, change: &mut Change<'_>, draft: &mut Draft) {
     if !drain::still_gets_traffic(pass, change.seen) {
         change.replicas = 0;
         if rollback::was_promoted_lately(pass, change.seen) {
-            let since = change.seen.annotations.get(keys::FORMERLY_STABLE).cloned();
-            change.annotate(keys::ONCE_STABLE, since.unwrap_or_else(|| pass.stamp.to_string()));
+            let note = change.seen.note_of_former_stability(change.seen.revision(), pass.stamp);
+            change.annotate(keys::ONCE_STABLE, formerly_stable::since(&note));
         }
         change.remove(keys::FORMERLY_STABLE);
     }
@@ -186,9 +191,9 @@ fn was_not_kept(change: &mut Change<'_>) {
     if change.seen.replicas_wanted > 0 || change.replicas == 0 {
         return;
     }
-    if let Some(since) = change.seen.annotations.get(keys::FORMERLY_STABLE).cloned() {
+    if let Some(note) = change.seen.annotations.get(keys::FORMERLY_STABLE) {
         change.remove(keys::FORMERLY_STABLE);
-        change.annotate(keys::ONCE_STABLE, since);
+        change.annotate(keys::ONCE_STABLE, formerly_stable::since(note));
     }
 }
 
@@ -222,8 +227,8 @@ fn others(pass: &Pass<'_>, services: &Services, promotion: &Promotion, traffic: 
         other_size(pass, &mut change, (waiting, limit), draft);
         waiting += 1;
         if change.replicas > 0 && rollback::was_promoted_lately(pass, seen) {
-            let since = seen.annotations.get(keys::FORMERLY_STABLE).cloned();
-            change.annotate(keys::FORMERLY_STABLE, since.unwrap_or_else(|| pass.stamp.to_string()));
+            change
+                .annotate(keys::FORMERLY_STABLE, seen.note_of_former_stability(seen.revision(), pass.stamp));
         }
         metadata::wear(pass, &mut change);
         metadata::dress(pass, &mut change, draft);

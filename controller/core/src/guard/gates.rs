@@ -47,6 +47,16 @@ impl World<'_> {
             || approval.is_some_and(|it| it.is_for(hash, revision) && !it.is_over(condition))
     }
 
+    /// Whether the newest word is that traffic is leaving this version, and it was not brought back since: that would have made
+    /// it the newer revision.
+    pub(super) fn was_just_left(&self, hash: &str) -> bool {
+        let revision = |hash| self.observed.owned_with_hash(hash).map(ReplicaSetSeen::revision);
+        let conditions = self.seen.conditions.iter().flatten();
+        let mut switched = conditions.filter(|it| it.type_ == keys::TRAFFIC_SWITCHED);
+        let next = switched.find_map(|it| it.message.split('\'').nth(5)).and_then(revision);
+        names_as_left(&self.seen, hash, "Switching") && next.is_some_and(|next| revision(hash) < Some(next))
+    }
+
     /// Whether it was promoted once, and so few versions came between it and the stable one that the window reaches it.
     pub(super) fn is_within_window(&self, hash: &str) -> bool {
         let revisions = self.observed.rollout.spec.rollback_window.as_ref().and_then(|it| it.revisions);
@@ -57,8 +67,7 @@ impl World<'_> {
         let between =
             self.observed.owned().filter(|it| it.created > seen.created && it.created < stable.created);
         let between = i32::try_from(between.count()).unwrap_or(i32::MAX);
-        let promoted =
-            seen.once_stable() || seen.formerly_stable() || names_as_left(&self.seen, hash, "Switching");
+        let promoted = seen.once_stable() || seen.formerly_stable() || self.was_just_left(hash);
         promoted && seen.created < stable.created && between < revisions.unwrap_or(0)
     }
 }

@@ -17,6 +17,7 @@ mod rollback;
 mod rules;
 mod scale;
 mod services;
+mod taken_over;
 mod workload;
 
 use serde_json::json;

@@ -371,19 +371,3 @@ fn the_progress_deadline_aborts_where_asked_to() {
     cluster.wait(60);
     assert_eq!(cluster.sizes(), BTreeMap::from([(1, 2), (2, 0)]));
 }
-
-#[test]
-fn going_back_to_a_version_whose_pods_another_controller_took_away_meets_its_gate() {
-    let mut cluster = promoted(&json!({"scaleDownDelaySeconds": 30}));
-    assert!(cluster.set(1).formerly_stable());
-    let name = cluster.set(1).name.clone();
-    let seen = cluster.replica_sets.get_mut(&name).expect("a ReplicaSet");
-    seen.replicas_wanted = 0;
-    seen.annotations.remove(keys::SCALE_DOWN_DEADLINE);
-    cluster.wait(2);
-    cluster.set_image("example/app:1");
-    cluster.wait(10);
-    assert_eq!(cluster.active(), cluster.hash(2), "nobody promoted it again");
-    assert_eq!(cluster.phase(), ("Paused", "BlueGreenPause"));
-    assert!(cluster.replica_sets[&name].once_stable());
-}
