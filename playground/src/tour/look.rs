@@ -92,8 +92,9 @@ impl Look {
     pub(super) async fn scene(&self) -> anyhow::Result<Scene> {
         let rollout = Api::<Rollout>::namespaced(self.client.clone(), NAMESPACE).get(ROLLOUT).await;
         let status = rollout.context("reading the Rollout")?.status.unwrap_or_default();
-        let sets =
-            Api::<ReplicaSet>::namespaced(self.client.clone(), NAMESPACE).list(&ListParams::default()).await;
+        // Others may be in the namespace, those of a controller that is installed there.
+        let versions = ListParams::default().labels(keys::POD_TEMPLATE_HASH);
+        let sets = Api::<ReplicaSet>::namespaced(self.client.clone(), NAMESPACE).list(&versions).await;
         let mut stacks: Vec<Stack> = sets.context("listing ReplicaSets")?.items.iter().map(stack).collect();
         stacks.sort_by_key(|stack| stack.revision);
         Ok(Scene {
