@@ -57,6 +57,7 @@ pub trait AnyWorld {
                 format!("/apis/rbac.authorization.k8s.io/v1/namespaces/{namespace}/rolebindings")
             }
             Some("ConfigMap") => format!("/api/v1/namespaces/{namespace}/configmaps"),
+            Some("PodTemplate") => format!("/api/v1/namespaces/{namespace}/podtemplates"),
             Some("Deployment") => format!("/apis/apps/v1/namespaces/{namespace}/deployments"),
             Some("Rollout") => rollouts(namespace),
             Some("AnalysisTemplate") => {

@@ -38,7 +38,7 @@ impl Real {
     /// # Errors
     /// If it does not come up, or refuses a manifest.
     pub async fn start_with(options: Options) -> Result<Self> {
-        let plane = ControlPlane::start(options.audited()).await?;
+        let plane = ControlPlane::start(options.audited().with_strict_owners()).await?;
         kubectl(&plane, &["apply", "-f", &manifests().join("install.yaml").to_string_lossy()]).await?;
         let definition = "crd/rollouts.argoproj.io";
         kubectl(&plane, &["wait", "--for=condition=Established", definition, "--timeout=30s"]).await?;

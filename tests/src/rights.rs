@@ -53,11 +53,26 @@ pub fn allowed(role: &Value) -> BTreeSet<Right> {
 }
 
 /// Leaves what was asked and allowed in the folder, where there is one.
+///
+/// # Errors
+/// If it cannot be written.
 pub fn leave(asked: &[audit::Entry]) -> std::io::Result<()> {
-    static NUMBER: AtomicU32 = AtomicU32::new(0);
-    let Some(folder) = std::env::var_os(FOLDER).map(PathBuf::from) else { return Ok(()) };
     let used: BTreeSet<Right> =
         asked.iter().filter(|entry| !matches!(entry.code(), 401 | 403)).filter_map(right).collect();
+    leave_all(&used)
+}
+
+/// Leaves a right that no request asks for, and without which an admission refused what was asked: that is in no audit log.
+///
+/// # Errors
+/// If it cannot be written.
+pub fn leave_needed(right: Right) -> std::io::Result<()> {
+    leave_all(&BTreeSet::from([right]))
+}
+
+fn leave_all(used: &BTreeSet<Right>) -> std::io::Result<()> {
+    static NUMBER: AtomicU32 = AtomicU32::new(0);
+    let Some(folder) = std::env::var_os(FOLDER).map(PathBuf::from) else { return Ok(()) };
     let lines: String = used.iter().map(|right| format!("{right}\n")).collect();
     let number = NUMBER.fetch_add(1, Ordering::Relaxed);
     std::fs::create_dir_all(&folder)?;

@@ -6,25 +6,8 @@ use std::collections::BTreeMap;
 use verdigris_tests::rights::{allowed, used};
 
 /// Rights that no scenario on a real Kubernetes uses each time, and why we ask for them all the same.
-const SELDOM: [(&str, &str); 10] = [
-    (
-        "update argoproj.io rollouts/finalizers",
-        "never asked for by a request: admission (OwnerReferencesPermissionEnforcement) looks for it when a ReplicaSet's owner \
-         reference blocks the deletion of its Rollout",
-    ),
-    ("get apps replicasets", "ends a wait for a cache that does not come to show a write: by chance"),
-    ("get  services", "ends a wait for a cache that does not come to show a write: by chance"),
-    ("get argoproj.io analysisruns", "ends a wait for a cache that does not come to show a write: by chance"),
-    ("delete apps replicasets", "history limits, which the simulated scenarios reach"),
-    ("delete argoproj.io analysisruns", "history limits, which the simulated scenarios reach"),
-    (
-        "patch argoproj.io analysisruns",
-        "ends a run whose update was aborted, which the simulated scenarios do",
-    ),
-    ("list  podtemplates", "a workloadRef that names a PodTemplate, which the controller's own tests have"),
-    ("watch  podtemplates", "as its list"),
-    ("get  podtemplates", "as its list"),
-];
+const SELDOM: [(&str, &str); 1] =
+    [("get apps replicasets", "ends a wait for a cache that does not come to show a write: by chance")];
 
 #[test]
 fn every_right_of_the_role_is_used_or_has_its_reason() {

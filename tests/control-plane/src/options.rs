@@ -44,6 +44,14 @@ impl Options {
         Self { audit: true, ..self }
     }
 
+    /// The same with an admission that some distributions switch on: who makes an object whose owner's deletion waits for it
+    /// needs the right to update that owner's finalizers, and who changes owners the right to delete what they own.
+    #[must_use]
+    pub fn with_strict_owners(mut self) -> Self {
+        self.api_arguments.push("--enable-admission-plugins=OwnerReferencesPermissionEnforcement".to_owned());
+        self
+    }
+
     /// Whether namespaces get a ServiceAccount.
     pub(crate) fn makes_service_accounts(&self) -> bool {
         let wanted = ["*", "serviceaccount-controller", "serviceaccount"];

@@ -46,8 +46,10 @@ impl Site {
     /// # Errors
     /// If something does not come up.
     pub async fn start() -> Result<Self> {
-        let (plane, registry) =
-            tokio::join!(ControlPlane::start(Options::default().audited()), Registry::start());
+        let (plane, registry) = tokio::join!(
+            ControlPlane::start(Options::default().audited().with_strict_owners()),
+            Registry::start()
+        );
         let (plane, registry) = (plane?, registry?);
         let (controller, plugin) = tokio::join!(
             Image::publish("verdigris-controller", &registry, plane.folder()),

@@ -8,6 +8,7 @@ use verdigris_tests::playing::{Playing, Server, answers, rollout, until};
 
 const ROLLOUTS: &str = "/apis/argoproj.io/v1alpha1/namespaces/default/rollouts";
 const TEMPLATES: &str = "/apis/argoproj.io/v1alpha1/namespaces/default/analysistemplates";
+const WEB: &str = "/apis/argoproj.io/v1alpha1/namespaces/default/rollouts/web";
 const RUNS: &str = "/apis/argoproj.io/v1alpha1/namespaces/default/analysisruns";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -34,6 +35,7 @@ async fn analysed_under_load(server: Server) -> anyhow::Result<LoadReport> {
     for field in ["prePromotionAnalysis", "postPromotionAnalysis"] {
         blue_green[field] = json!({"templates": [{"templateName": "errors"}]});
     }
+    web["spec"]["analysis"] = json!({"successfulRunHistoryLimit": 0});
     playing.ask(Method::POST, ROLLOUTS, &web).await?;
     playing.phase("Healthy").await?;
     let load = playing.steady_load("v1").await?;
@@ -50,6 +52,20 @@ async fn analysed_under_load(server: Server) -> anyhow::Result<LoadReport> {
     write(&playing, "3-post", "Failed").await?;
     answers(&load, "v2").await?;
     playing.phase("Degraded").await?;
+
+    // What measures an update that is aborted is ended; of what succeeded nothing is kept.
+    playing.change("v4").await?;
+    until("a run of v4", async || find(&playing, "4-pre").await.is_some()).await?;
+    playing.ask(Method::PATCH, &format!("{WEB}/status"), &json!({"status": {"abort": true}})).await?;
+    until("its end", async || {
+        find(&playing, "4-pre").await.is_some_and(|run| run["spec"]["terminate"] == json!(true))
+    })
+    .await?;
+    until("no successful run", async || {
+        let [one, two] = ["2-pre", "2-post"].map(|end| find(&playing, end));
+        one.await.is_none() && two.await.is_none()
+    })
+    .await?;
     playing.nothing_was_refused()?;
     Ok(load.stop().await)
 }
@@ -58,13 +74,18 @@ async fn analysed_under_load(server: Server) -> anyhow::Result<LoadReport> {
 async fn write(playing: &Playing, end: &str, phase: &str) -> anyhow::Result<()> {
     let mut name = String::new();
     until(end, async || {
-        let runs = playing.ask(Method::GET, RUNS, &Value::Null).await.unwrap_or_default();
-        let names = runs["items"].as_array().into_iter().flatten();
-        let mut names = names.filter_map(|run| run["metadata"]["name"].as_str());
-        name = names.find(|name| name.ends_with(end)).unwrap_or_default().to_owned();
+        let run = find(playing, end).await.unwrap_or_default();
+        name = run["metadata"]["name"].as_str().unwrap_or_default().to_owned();
         !name.is_empty()
     })
     .await?;
     let status = json!({"status": {"phase": phase}});
     playing.ask(Method::PATCH, &format!("{RUNS}/{name}"), &status).await.map(drop)
+}
+
+/// The run whose name ends so.
+async fn find(playing: &Playing, end: &str) -> Option<Value> {
+    let runs = playing.ask(Method::GET, RUNS, &Value::Null).await.ok()?;
+    let ends_so = |run: &&Value| run["metadata"]["name"].as_str().is_some_and(|name| name.ends_with(end));
+    runs["items"].as_array()?.iter().find(ends_so).cloned()
 }

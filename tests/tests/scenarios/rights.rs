@@ -12,6 +12,7 @@ use verdigris_tests::{
     programs::program,
     real_world::RealWorld,
     recording::{Act, SCENARIOS},
+    rights::{self, Right},
 };
 
 const ROLE: &str = "/apis/rbac.authorization.k8s.io/v1/clusterroles/verdigris-controller";
@@ -33,21 +34,35 @@ async fn one_namespace_is_enough_for_its_controller_on_a_real_kubernetes() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_right_that_is_missing_is_noticed_on_a_real_kubernetes_and_missed_only_until_it_is_given() {
     let world = RealWorld::start(31).await.unwrap();
-    let rules = json!({"rules": world.get(ROLE).await["rules"]});
-    let fewer: Vec<Value> =
-        rules["rules"].as_array().unwrap().iter().map(without_patching_services).collect();
-    world.merge(ROLE, &json!({"rules": fewer})).await.unwrap();
+    let rules = world.get(ROLE).await["rules"].clone();
+    let without_patching = without(&rules, "services", "patch");
+    let without_owning = without(&without_patching, "rollouts/finalizers", "update");
+    world.merge(ROLE, &json!({"rules": without_owning})).await.unwrap();
     let _controller = world.start_controller();
     world.create_namespace("shop").await;
     perform(&world, &SCENARIOS[0], "shop", Act::Deploy).await;
-    let noticed = async || match world.real().nothing_was_refused() {
-        Err(error) if error.to_string().contains("patch services") => Ok(()),
+    is_refused(&world, "create replicasets").await;
+    let told = async || {
+        let events = world.events("shop").await;
+        let words = "cannot set blockOwnerDeletion if an ownerReference refers to a resource you can't set finalizers on";
+        events.iter().any(|event| event.contains(words)).then_some(()).ok_or_else(|| format!("{events:#?}"))
+    };
+    world.comes_to(told).await.unwrap();
+    let (group, resource, verb) = ("argoproj.io".into(), "rollouts/finalizers".into(), "update".into());
+    rights::leave_needed(Right { group, resource, verb }).unwrap();
+    world.merge(ROLE, &json!({"rules": without_patching})).await.unwrap();
+    is_refused(&world, "patch services").await;
+    world.merge(ROLE, &json!({"rules": rules})).await.unwrap();
+    world.comes_to_phase("shop", "Healthy").await;
+}
+
+async fn is_refused(world: &RealWorld, what: &str) {
+    let refused = async || match world.real().nothing_was_refused() {
+        Err(error) if error.to_string().contains(what) => Ok(()),
         Err(error) => Err(error.to_string()),
         Ok(()) => Err("nothing was refused".to_owned()),
     };
-    world.comes_to(noticed).await.unwrap();
-    world.merge(ROLE, &rules).await.unwrap();
-    world.comes_to_phase("shop", "Healthy").await;
+    world.comes_to(refused).await.expect("a refusal");
 }
 
 /// What Argo Rollouts' own role allows of what we ask for: whoever takes over with the peer's manifests has this at first.
@@ -163,11 +178,14 @@ async fn run(program: &Path, kubeconfig: &Path, words: &[&str]) -> Result<(), St
     output.status.success().then_some(()).ok_or_else(|| String::from_utf8_lossy(&said).into_owned())
 }
 
-fn without_patching_services(rule: &Value) -> Value {
-    let mut rule = rule.clone();
-    if rule["resources"] == json!(["services"]) {
-        let verbs = rule["verbs"].as_array_mut().expect("verbs");
-        verbs.retain(|verb| verb != "patch");
+fn without(rules: &Value, resource: &str, verb: &str) -> Value {
+    let mut rules = rules.as_array().expect("rules").clone();
+    for rule in &mut rules {
+        if rule["resources"] == json!([resource]) {
+            rule["verbs"].as_array_mut().expect("verbs").retain(|found| found != verb);
+        }
     }
-    rule
+    // A rule allows something, or there is no such rule.
+    rules.retain(|rule| rule["verbs"] != json!([]));
+    rules.into()
 }

@@ -16,6 +16,10 @@ enum Act {
     Service(&'static str),
     /// Lets so many seconds pass.
     Wait(u64),
+    /// Creates the PodTemplate `app` of that image.
+    Template(&'static str),
+    /// Sets its image.
+    TemplateImage(&'static str),
 }
 
 /// What is done to a Rollout of two pods under a manual gate, and what is then to be seen of it.
@@ -24,7 +28,7 @@ struct Story {
     name: &'static str,
     /// What is different of the Rollout.
     rollout: &'static str,
-    /// In order: the act, and some of the facts after it.
+    /// In order: the act, and some of the facts after it; `-` is no such fact.
     acts: &'static [(Act, &'static [(&'static str, &'static str)])],
     /// Words of events that must have been told by the end.
     told: &'static [&'static str],
@@ -113,6 +117,31 @@ const STORIES: &[Story] = &[
         ],
         told: &[],
     },
+    Story {
+        name: "history",
+        rollout: r#"{"spec": {"revisionHistoryLimit": 0, "strategy": {"blueGreen": {"scaleDownDelaySeconds": 0}}}}"#,
+        acts: &[
+            (Act::Image("2"), &[(PHASE, "Paused"), (ACTIVE, "v1"), ("replicaSet.v1.replicas", "2")]),
+            (Act::Promote, &[(PHASE, "Healthy"), (ACTIVE, "v2"), ("replicaSet.v1.replicas", "-")]),
+        ],
+        told: &[],
+    },
+    Story {
+        name: "pod-template",
+        rollout: "{}",
+        acts: &[
+            (Act::Template("1"), &[(PHASE, "Healthy")]),
+            (
+                Act::Change(
+                    r#"{"spec": {"template": null, "workloadRef": {"apiVersion": "v1", "kind": "PodTemplate", "name": "app"}}}"#,
+                ),
+                &[(PHASE, "Healthy"), (ACTIVE, "v1"), ("replicaSet.v1.revision", "1")],
+            ),
+            (Act::TemplateImage("2"), &[(PHASE, "Paused"), (ACTIVE, "v1"), (PREVIEW, "v2")]),
+            (Act::Promote, &[(PHASE, "Healthy"), (ACTIVE, "v2")]),
+        ],
+        told: &[],
+    },
 ];
 
 #[tokio::test(start_paused = true)]
@@ -161,7 +190,8 @@ async fn sees(world: &impl AnyWorld, story: &Story, facts: &[(&str, &str)], when
         let generation = snapshot.rollout["metadata"]["generation"].to_string();
         let seen = snapshot.facts();
         let observed = seen.get("status.observedGeneration") == Some(&generation);
-        let differs = facts.iter().find(|(fact, value)| seen.get(*fact).is_none_or(|seen| seen != value));
+        let said = |fact: &str| seen.get(fact).map_or("-", String::as_str);
+        let differs = facts.iter().find(|(fact, value)| said(fact) != *value);
         match differs {
             None if observed => Ok(()),
             None => Err(format!("generation {generation} is not observed: {seen:#?}")),
@@ -193,6 +223,16 @@ async fn perform(world: &impl AnyWorld, namespace: &str, path: &str, act: &Act) 
             world.create(&service).await.expect("a Service");
         }
         Act::Wait(seconds) => world.wait_seconds(*seconds).await,
+        Act::Template(tag) => {
+            let template = json!({"kind": "PodTemplate", "metadata": {"name": "app", "namespace": namespace},
+                "template": rollout_template(&format!("example/app:{tag}"))});
+            world.create(&template).await.expect("a PodTemplate");
+        }
+        Act::TemplateImage(tag) => {
+            let change = json!({"template": rollout_template(&format!("example/app:{tag}"))});
+            let path = format!("/api/v1/namespaces/{namespace}/podtemplates/app");
+            world.merge(&path, &change).await.expect("an image");
+        }
     }
 }
 
