@@ -24,8 +24,10 @@ const ACCOUNT: &str = "verdigris-controller";
 const SINGLES: usize = 50;
 /// Who has asked nothing for so long is at rest.
 const REST: Duration = Duration::from_secs(3);
-/// So often that is looked at: old versions go half a minute after each promotion, which is not measured.
+/// So often that is looked at after the waves: old versions go half a minute after each promotion, which is not measured.
 const LOOKS_MAX: usize = 8;
+/// And before single ones are measured: the old versions are to be gone.
+const IDLE_LOOKS_MAX: usize = 60;
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() -> Result<()> {
@@ -52,7 +54,7 @@ async fn main() -> Result<()> {
     let before: Vec<f64> = all.iter().map(|process| process.cpu_seconds()).collect::<std::io::Result<_>>()?;
     let asked_before = figures::asked_by(&plane, NAMESPACE, ACCOUNT)?;
     let waves_seconds = waves.all().await?;
-    let asked = asked_at_rest(&plane).await?.since(&asked_before);
+    let asked = asked_at_rest(&plane, LOOKS_MAX).await?.since(&asked_before);
     let used: Vec<f64> = all
         .iter()
         .zip(&before)
@@ -60,6 +62,7 @@ async fn main() -> Result<()> {
         .collect::<Result<_>>()?;
     let resident = process.resident_mib()?;
     let peak = process.peak_mib()?;
+    asked_at_rest(&plane, IDLE_LOOKS_MAX).await?;
     let singles = waves.singles(SINGLES.min(count)).await?;
     ensure!(controller.try_wait()?.is_none(), "the controller ended");
     let kept = figures::tell(&figures::Found {
@@ -78,9 +81,9 @@ async fn main() -> Result<()> {
 }
 
 /// What the controller asked, once it has told its events too: those come after all else.
-async fn asked_at_rest(plane: &ControlPlane) -> Result<figures::Asked> {
+async fn asked_at_rest(plane: &ControlPlane, looks_max: usize) -> Result<figures::Asked> {
     let mut asked = figures::asked_by(plane, NAMESPACE, ACCOUNT)?;
-    for _ in 0..LOOKS_MAX {
+    for _ in 0..looks_max {
         tokio::time::sleep(REST).await;
         let before = std::mem::replace(&mut asked, figures::asked_by(plane, NAMESPACE, ACCOUNT)?);
         if before.all() == asked.all() {
