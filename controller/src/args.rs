@@ -5,11 +5,11 @@ mod peer;
 #[cfg(test)]
 mod tests;
 
-use std::{ffi::OsString, fmt, num::NonZeroUsize, time::Duration};
+use std::{ffi::OsString, fmt, num::NonZeroUsize, sync::LazyLock, time::Duration};
 
 use clap::{ArgAction, CommandFactory, FromArgMatches, Parser, ValueEnum};
 use verdigris_connection::{ConnectionArgs, go_bool, go_duration};
-use verdigris_controller::{Options, lease::Timing};
+use verdigris_controller::{Options, lease::Timing, version};
 
 pub use message::Message;
 
@@ -17,7 +17,7 @@ pub use message::Message;
 #[derive(Debug, Parser)]
 #[command(
     name = "verdigris-controller",
-    version,
+    version = version(),
     max_term_width = 100,
     args_override_self = true,
     next_help_heading = "Which Rollouts"
@@ -140,6 +140,11 @@ pub fn parse(
         return Err(Message::Contradiction(message));
     }
     Ok(Args { without_effect: peer::told(&matches, is_set), ..args })
+}
+
+fn version() -> &'static str {
+    static TEXT: LazyLock<String> = LazyLock::new(|| version::version(version::COMMIT));
+    &TEXT
 }
 
 impl Args {

@@ -19,6 +19,7 @@
 //! * [`lease`] elects one of several replicas; the others stand by. [`health`] says how it is.
 //! * [`http`] is how health and metrics are served.
 //! * [`metrics`] is what all of these count and measure, and how Prometheus gets it.
+//! * [`version`] is what all of it was built from.
 //! * [`server`] gives every failed call a verdict. There is no other retry: see [`connect`] for what is off in the client.
 
 pub mod barrier;
@@ -47,6 +48,7 @@ pub mod rivals;
 pub mod rules;
 pub mod server;
 pub mod undecodable;
+pub mod version;
 pub mod watches;
 
 pub use controller::Controller;

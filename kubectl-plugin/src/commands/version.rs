@@ -19,6 +19,10 @@ pub fn run(args: &Args, session: &Session) -> Result<(), Error> {
     screen::line(&format!("{}: v{}", session.program().file(), env!("CARGO_PKG_VERSION")))?;
     if !args.short {
         screen::line(&format!("  Platform: {}/{}", std::env::consts::OS, std::env::consts::ARCH))?;
+        // Where whoever built it said so, as the images' Dockerfile does.
+        if let Some(commit) = option_env!("VERDIGRIS_COMMIT").filter(|commit| !commit.is_empty()) {
+            screen::line(&format!("  Commit: {commit}"))?;
+        }
         screen::line(&format!("  License: {}", env!("CARGO_PKG_LICENSE")))?;
     }
     Ok(())

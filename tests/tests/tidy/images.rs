@@ -50,6 +50,8 @@ fn the_dockerfile_makes_what_the_script_assembles() {
     assert_eq!(stages.len(), 2, "{dockerfile}");
     for (stage, program) in stages.iter().zip(["kubectl-rollouts", "verdigris-controller"]) {
         for line in [
+            "\nARG COMMIT\n".to_owned(),
+            "org.opencontainers.image.revision=\"${COMMIT}\"".to_owned(),
             format!("USER {user}"),
             format!("ENTRYPOINT [\"/{program}\"]"),
             format!("org.opencontainers.image.title=\"{program}\""),
@@ -58,6 +60,13 @@ fn the_dockerfile_makes_what_the_script_assembles() {
             assert!(stage.contains(&line), "images/Dockerfile does not say {line:?} of {program}");
         }
     }
+    let (_, builds) = dockerfile.split_once("\nFROM ${RUST} AS build").unwrap();
+    let (builds, _) = builds.split_once("\nFROM scratch").unwrap();
+    assert!(
+        builds.contains("\nARG COMMIT\n") && builds.contains("VERDIGRIS_COMMIT=\"${COMMIT}\""),
+        "{builds}"
+    );
+    assert!(script.contains(".revision\":\"%s\""), "{script}");
     let base = dockerfile.lines().find_map(|line| line.strip_prefix("ARG RUST=")).unwrap();
     let wanted = env!("CARGO_PKG_RUST_VERSION");
     assert!(base.contains(&format!("rust:{wanted}")), "{base} is not the compiler {wanted} of Cargo.toml");

@@ -4,7 +4,10 @@ use tokio::time::Duration;
 use verdigris_core::guard::Rule;
 
 use super::{Family, Kind, Source, View};
-use crate::metrics::{counters::Count, text::Lines, work::WATCHED};
+use crate::{
+    metrics::{counters::Count, text::Lines, work::WATCHED},
+    version::COMMIT,
+};
 
 /// The peer's name of its queue of Rollouts.
 const QUEUE: &[(&str, &str)] = &[("name", "Rollouts")];
@@ -16,7 +19,7 @@ pub(super) const FAMILIES: &[Family] = &[
         labels: &["version", "goversion", "goarch", "commit"],
         help: "What this program was built from; always 1. It is not written in Go: goversion is empty.",
         source: Source::Few(|_, lines| {
-            let commit = ("commit", option_env!("VERDIGRIS_COMMIT").unwrap_or("unknown"));
+            let commit = ("commit", COMMIT.unwrap_or("unknown"));
             lines.sample(&[VERSION, ("goversion", ""), ("goarch", architecture()), commit], 1);
         }),
     },
