@@ -1,5 +1,5 @@
-//! How large an answer to Prometheus is with so many Rollouts, how long it takes, and for how long at a time it keeps the
-//! controller waiting: `cargo run --release -p verdigris-controller --example scrape -- 1000 5000`.
+//! How large an answer to Prometheus is with so many Rollouts, as text and as gzip, how long it takes, and for how long at a
+//! time it keeps the controller waiting: `cargo run --release -p verdigris-controller --example scrape -- 1000 5000`.
 
 use std::{sync::Arc, time::Duration};
 
@@ -7,7 +7,7 @@ use serde_json::json;
 use tokio::time::Instant;
 use verdigris_controller::{
     key::Key,
-    metrics::{Metrics, facts::Facts, scrape::Scrape, work::PassEnd},
+    metrics::{Metrics, facts::Facts, gzip::Gzip, scrape::Scrape, work::PassEnd},
 };
 use verdigris_core::decision::Event;
 
@@ -50,21 +50,28 @@ fn filled(count: usize) -> Arc<Metrics> {
 
 fn measure(metrics: &Arc<Metrics>, count: usize) {
     let (mut bytes, mut samples, mut pieces, mut longest) = (0, 0, 0, Duration::ZERO);
-    let mut time = Duration::ZERO;
+    let (mut time, mut packing, mut packed) = (Duration::ZERO, Duration::ZERO, 0);
+    let mut gzip = Gzip::default();
     let mut scrape = Scrape::new(Arc::clone(metrics));
     loop {
         let began = Instant::now();
         let Some(piece) = scrape.next() else { break };
-        let took = began.elapsed();
-        time += took;
-        longest = longest.max(took);
+        let written = began.elapsed();
+        packed += gzip.push(&piece).len();
+        let both = began.elapsed();
+        time += written;
+        packing += both - written;
+        longest = longest.max(both);
         bytes += piece.len();
         pieces += 1;
         samples += piece.lines().filter(|line| !line.starts_with('#')).count();
     }
+    packed += gzip.end().len();
     println!(
-        "{count} Rollouts: {samples} series, {bytes} bytes, {:.1} ms in {pieces} pieces, the longest {:.2} ms",
+        "{count} Rollouts: {samples} series, {bytes} bytes in {:.1} ms; as gzip {packed} bytes in {:.1} ms more; {pieces} pieces, \
+         the longest {:.2} ms",
         time.as_secs_f64() * 1000.0,
+        packing.as_secs_f64() * 1000.0,
         longest.as_secs_f64() * 1000.0,
     );
 }

@@ -11,6 +11,7 @@ pub mod counters;
 mod durations;
 pub mod facts;
 pub mod families;
+pub mod gzip;
 pub mod histogram;
 pub mod objects;
 mod process;

@@ -6,6 +6,7 @@
 
 use std::{
     collections::BTreeMap,
+    convert::Infallible,
     fmt::Write as _,
     ops::Bound::{Excluded, Unbounded},
     sync::Arc,
@@ -14,16 +15,17 @@ use std::{
 use axum::{
     Router,
     body::Body,
-    http::header,
+    http::{HeaderMap, header},
     response::{IntoResponse, Response},
     routing::get,
 };
-use futures::stream;
+use futures::{Stream, stream};
 use tokio::time::Instant;
 
 use super::{
     Metrics,
     families::{self, Family, Source, View},
+    gzip::{self, Gzip},
     process::Process,
     text::{CONTENT_TYPE, Lines, label},
 };
@@ -127,15 +129,87 @@ fn each<T>(
 
 /// Serves `/metrics`.
 pub fn router(metrics: Arc<Metrics>) -> Router {
-    Router::new().route("/metrics", get(move || answer(Arc::clone(&metrics))))
+    Router::new().route("/metrics", get(move |headers: HeaderMap| answer(Arc::clone(&metrics), headers)))
 }
 
-async fn answer(metrics: Arc<Metrics>) -> Response {
-    let pieces = stream::unfold(Scrape::new(metrics), |mut scrape| async move {
+async fn answer(metrics: Arc<Metrics>, headers: HeaderMap) -> Response {
+    let scrape = Scrape::new(metrics);
+    let kind = [(header::CONTENT_TYPE, CONTENT_TYPE), (header::VARY, "Accept-Encoding")];
+    if !gzip::is_accepted(&headers) {
+        return (kind, Body::from_stream(in_turns(scrape))).into_response();
+    }
+    let coding = [(header::CONTENT_ENCODING, "gzip")];
+    (kind, coding, Body::from_stream(in_turns(Gzipped { scrape, gzip: Some(Gzip::default()) })))
+        .into_response()
+}
+
+/// The pieces of an answer, between which others have their turn.
+fn in_turns<T>(pieces: impl Iterator<Item = T> + Send) -> impl Stream<Item = Result<T, Infallible>> + Send {
+    stream::unfold(pieces, |mut pieces| async move {
         // Passes first: whoever asks for metrics has seconds.
         tokio::task::yield_now().await;
-        let piece = scrape.next()?;
-        Some((Ok::<_, std::convert::Infallible>(piece), scrape))
-    });
-    ([(header::CONTENT_TYPE, CONTENT_TYPE)], Body::from_stream(pieces)).into_response()
+        Some((Ok(pieces.next()?), pieces))
+    })
+}
+
+/// The same answer as gzip.
+struct Gzipped {
+    scrape: Scrape,
+    gzip: Option<Gzip>,
+}
+
+impl Iterator for Gzipped {
+    type Item = Vec<u8>;
+
+    fn next(&mut self) -> Option<Vec<u8>> {
+        match self.scrape.next() {
+            Some(piece) => self.gzip.as_mut().map(|gzip| gzip.push(&piece)),
+            None => self.gzip.take().map(Gzip::end),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read as _;
+
+    use http_body_util::BodyExt as _;
+    use tower::ServiceExt as _;
+
+    use super::*;
+
+    async fn ask(metrics: &Arc<Metrics>, accepted: Option<&str>) -> (HeaderMap, Vec<u8>) {
+        let mut request = http::Request::get("/metrics");
+        if let Some(accepted) = accepted {
+            request = request.header(header::ACCEPT_ENCODING, accepted);
+        }
+        let request = request.body(Body::empty()).unwrap();
+        let answer = router(Arc::clone(metrics)).oneshot(request).await.unwrap();
+        let headers = answer.headers().clone();
+        (headers, answer.into_body().collect().await.unwrap().to_bytes().to_vec())
+    }
+
+    /// What is said of Rollouts; a process gets older, and needs more figures to say so, between two scrapes.
+    fn of_rollouts(text: &[u8]) -> Vec<String> {
+        let text = String::from_utf8(text.to_vec()).unwrap_or_default();
+        text.lines().filter(|line| !line.starts_with("process_")).map(str::to_owned).collect()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_as_gzip_is_the_same_text_and_only_for_those_who_ask_for_it() {
+        let metrics = crate::metrics::tests::busy(300);
+        let (headers, plain) = ask(&metrics, None).await;
+        assert!(headers.get(header::CONTENT_ENCODING).is_none());
+        assert!(of_rollouts(&plain).len() > 300, "{} bytes", plain.len());
+        let (headers, refused) = ask(&metrics, Some("deflate, identity")).await;
+        assert!(headers.get(header::CONTENT_ENCODING).is_none());
+        assert_eq!(of_rollouts(&refused), of_rollouts(&plain));
+        let (headers, packed) = ask(&metrics, Some("gzip")).await;
+        assert_eq!(headers[header::CONTENT_ENCODING], "gzip");
+        assert_eq!(headers[header::CONTENT_TYPE], CONTENT_TYPE);
+        let mut text = Vec::new();
+        flate2::read::GzDecoder::new(packed.as_slice()).read_to_end(&mut text).unwrap();
+        assert_eq!(of_rollouts(&text), of_rollouts(&plain));
+        assert!(packed.len() * 10 < plain.len(), "{} of {} bytes", packed.len(), plain.len());
+    }
 }

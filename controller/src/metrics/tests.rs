@@ -29,7 +29,7 @@ fn rollout() -> Facts {
 }
 
 /// Something of everything.
-fn busy(rollouts: usize) -> Arc<Metrics> {
+pub(super) fn busy(rollouts: usize) -> Arc<Metrics> {
     let metrics = Arc::new(Metrics::default());
     for number in 0..rollouts {
         let key = Key::new("shop", &format!("web-{number}"));
