@@ -44,6 +44,8 @@ pub enum LeaseHealth {
     /// There is none.
     #[default]
     NotElected,
+    /// There is none, and another controller works as well: this one.
+    Beside(String),
     /// Nothing, or not enough; why, if there is a reason.
     Unknown(Option<String>),
     /// Nobody leads.
@@ -116,6 +118,8 @@ impl Health {
         };
         let lease = match &known.lease {
             LeaseHealth::NotElected => Ok("there is no election".to_owned()),
+            // Who does its work is ready, alone or not.
+            LeaseHealth::Beside(other) => Ok(format!("there is no election, and {other} works as well")),
             LeaseHealth::Unknown(Some(why)) => Err(why.clone()),
             LeaseHealth::Unknown(None) => Err("waits for an answer of the API server".to_owned()),
             LeaseHealth::Free => Ok("nobody leads".to_owned()),

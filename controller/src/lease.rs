@@ -6,18 +6,22 @@
 //!                     └──raises──▶ fence ◀──── controller (passes) and Server (each call that changes something)
 //! ```
 //!
+//! A replica that is told not to elect has a [`lookout`] instead, and says whether another one works as well.
+//!
 //! The Lease has the peer's name, so that the two exclude each other where both elect in the same namespace.
 
 pub mod election;
 pub mod elector;
 pub mod fence;
 pub mod follow;
+pub mod lookout;
 pub mod place;
 pub mod record;
 
 pub use election::Timing;
 pub use elector::Elector;
 pub use fence::Fence;
+pub use lookout::Lookout;
 pub use place::Place;
 
 use tokio::sync::oneshot;

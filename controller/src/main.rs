@@ -11,7 +11,10 @@ use verdigris_controller::{
     Controller, Options, Ports, SystemClock, connect,
     health::{self, Health},
     http::Listening,
-    lease::{Elector, Fence, Place, elect_and_run, place},
+    lease::{
+        Elector, Fence, Lookout, Place, elect_and_run,
+        place::{self, BadName},
+    },
     logging::{self, Format, Switch},
     metrics::{Metrics, scrape},
 };
@@ -54,6 +57,7 @@ async fn run(args: Args, log: Switch) -> anyhow::Result<()> {
     let stop = stop_signal().context("listening for signals")?;
     let for_health = Listening::on(args.healthz_port, "health", "--healthzPort").await?;
     let for_metrics = Listening::on(args.metrics_port, "metrics", "--metricsPort").await?;
+    let scope = options.namespace.clone();
     info!(
         version = env!("CARGO_PKG_VERSION"),
         namespace = options.namespace.as_deref().unwrap_or("all"),
@@ -66,6 +70,11 @@ async fn run(args: Args, log: Switch) -> anyhow::Result<()> {
     let health_page = for_health.serve(health::router(Arc::clone(&health)), std::future::pending());
     let pages = scrape::router(Arc::clone(&metrics)).merge(logging::router(log));
     let metrics_page = for_metrics.serve(pages, std::future::pending());
+    let lookout = if args.leader_elect || args.observe {
+        None
+    } else {
+        lookout(&args, scope, &metrics, &health).await?
+    };
     // Who only looks on needs no leave to do so, and would keep others from working.
     let working = if args.leader_elect && !args.observe {
         let (elector, fence) = elector(&args, &metrics, health).await?;
@@ -73,8 +82,15 @@ async fn run(args: Args, log: Switch) -> anyhow::Result<()> {
     } else {
         controller.run(stop).boxed()
     };
+    let lookout = async {
+        match lookout {
+            Some(lookout) => lookout.run().await,
+            None => std::future::pending().await,
+        }
+    };
     tokio::select! { biased;
         () = working => {}
+        () = lookout => {}
         () = health_page => {}
         () = metrics_page => {}
     }
@@ -86,15 +102,41 @@ async fn elector(args: &Args, metrics: &Metrics, health: Arc<Health>) -> anyhow:
     // A client of its own: no renewal waits behind anything else.
     let requests = Arc::clone(&metrics.requests);
     let (client, _) = connect::connect_counted(&args.connection, requests).await?;
-    let read = |path: &str| std::fs::read_to_string(path).ok();
-    let said = (std::env::var("POD_NAMESPACE").ok(), read(ACCOUNT_NAMESPACE));
+    let who = (place(args)?, identity()?, args.timing());
+    Ok(Elector::new(client, who, Arc::new(SystemClock), health))
+}
+
+/// Whoever does not elect looks whether others work as well, where they can be looked for.
+async fn lookout(
+    args: &Args,
+    scope: Option<String>,
+    metrics: &Arc<Metrics>,
+    health: &Arc<Health>,
+) -> anyhow::Result<Option<Lookout>> {
+    let place = match place(args) {
+        Ok(place) => place,
+        Err(error) => {
+            warn!(%error, "would not notice if another controller worked here as well");
+            return Ok(None);
+        }
+    };
+    let requests = Arc::clone(&metrics.requests);
+    let (client, _) = connect::connect_counted(&args.connection, requests).await?;
+    let told = (Arc::clone(health), Arc::clone(metrics));
+    Ok(Some(Lookout::new(&client, (place, scope, identity()?), Arc::new(SystemClock), told)))
+}
+
+fn place(args: &Args) -> Result<Place, BadName> {
+    let mounted = std::fs::read_to_string(ACCOUNT_NAMESPACE).ok();
     let id = Some(args.instance_id.as_str()).filter(|id| !id.is_empty());
-    let place = Place::of(id, said.0, said.1)?;
-    let host = read(HOST_NAME).or_else(|| std::env::var("HOSTNAME").ok());
+    Place::of(id, std::env::var("POD_NAMESPACE").ok(), mounted)
+}
+
+fn identity() -> anyhow::Result<String> {
+    let host = std::fs::read_to_string(HOST_NAME).ok().or_else(|| std::env::var("HOSTNAME").ok());
     let mut drawn = [0; 16];
     getrandom::fill(&mut drawn).map_err(|error| anyhow::anyhow!("drawing an identity: {error}"))?;
-    let who = (place, place::identity(host, drawn), args.timing());
-    Ok(Elector::new(client, who, Arc::new(SystemClock), health))
+    Ok(place::identity(host, drawn))
 }
 
 /// The namespace of the pod that this is, if it is one: what the manifest says, else the service account's.

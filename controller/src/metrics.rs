@@ -51,6 +51,7 @@ pub struct Metrics {
     work: Mutex<Work>,
     durations: Mutex<Durations>,
     leads: AtomicBool,
+    beside: AtomicBool,
 }
 
 impl Default for Metrics {
@@ -62,6 +63,7 @@ impl Default for Metrics {
             work: Mutex::default(),
             durations: Mutex::default(),
             leads: AtomicBool::new(true),
+            beside: AtomicBool::new(false),
         }
     }
 }
@@ -71,6 +73,11 @@ impl Metrics {
     /// there twice.
     pub fn set_leads(&self, leads: bool) {
         self.leads.store(leads, Relaxed);
+    }
+
+    /// Whether another controller works as well, where there is no election.
+    pub fn set_beside(&self, beside: bool) {
+        self.beside.store(beside, Relaxed);
     }
 
     /// The cache shows a Rollout, or that there is none any more.
@@ -162,6 +169,10 @@ impl Metrics {
 
     fn leads(&self) -> bool {
         self.leads.load(Relaxed)
+    }
+
+    fn is_beside(&self) -> bool {
+        self.beside.load(Relaxed)
     }
 }
 

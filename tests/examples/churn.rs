@@ -39,7 +39,7 @@ async fn main() -> Result<()> {
     let served = Served::start().await?;
     let options = Options::pretended(Arc::new(|| SystemClock.now()), 1);
     let _cluster = Cluster::start(served.server.client_named("cluster"), options);
-    let mut controller = served.start_controller(&program, &[])?;
+    let mut controller = served.start_controller(&program, &["--leader-elect=false", "--healthzPort=0"])?;
     let usage = Usage::of("controller", controller.id().context("the controller ended")?);
     let rollouts = Rollouts::create(&served.server)?;
 

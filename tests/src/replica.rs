@@ -8,7 +8,7 @@ use tower::ServiceExt;
 use verdigris_controller::{
     Controller, Options,
     health::{self, Health},
-    lease::{Elector, Fence, Place, Timing, elect_and_run},
+    lease::{Elector, Fence, Lookout, Place, Timing, elect_and_run},
     metrics::counters::Counters,
 };
 
@@ -44,6 +44,26 @@ impl Replica {
         };
         let task = tokio::spawn(elect_and_run(controller.behind(fence.clone()), elector, stopped));
         Self { task, stop: Some(stop), health, fence, counters }
+    }
+
+    /// Starts one that takes no part in the election.
+    pub fn start_unelected(world: &World, name: &'static str) -> Self {
+        let client = || world.server().client_named(name);
+        let ports = world.ports(client());
+        let clock = Arc::clone(&ports.clock);
+        let controller = Controller::new(ports, Options::default());
+        let (health, counters, metrics) = (controller.health(), controller.counters(), controller.metrics());
+        let place = Place::of(None, Some(NAMESPACE.to_owned()), None).expect("a name");
+        let lookout =
+            Lookout::new(&client(), (place, None, name.to_owned()), clock, (Arc::clone(&health), metrics));
+        let (stop, stopped) = oneshot::channel();
+        let task = tokio::spawn(async {
+            tokio::select! { biased;
+                () = controller.run(async { drop(stopped.await) }) => {}
+                () = lookout.run() => {}
+            }
+        });
+        Self { task, stop: Some(stop), health, fence: Fence::none(), counters }
     }
 
     /// The namespace that replicas elect in, which must exist.

@@ -61,8 +61,10 @@ impl Served {
         Command::new(program)
             .arg("--kubeconfig")
             .arg(self.kubeconfig())
-            .args(["--leader-elect=false", "--loglevel=warn"])
+            .args(["--metricsPort=0", "--loglevel=warn"])
             .args(arguments)
+            // Its Lease; not every cluster has the namespace that it is in where nothing says.
+            .env("POD_NAMESPACE", "default")
             .stderr(Stdio::inherit())
             .kill_on_drop(true)
             .spawn()

@@ -6,6 +6,8 @@ use std::fmt;
 const NAME: &str = "argo-rollouts-controller-lock";
 /// The peer's namespace, where nothing says another.
 const NAMESPACE: &str = "argo-rollouts";
+/// What is in place of that in the name of the Lease of those that take no part in an election.
+const UNELECTED: &str = "verdigris-controller-unelected";
 /// Longest name of an object.
 const NAME_LENGTH_MAX: usize = 253;
 
@@ -22,7 +24,7 @@ pub struct Place {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "no Lease can have the name {name}, which follows from --instance-id: use lower case letters, digits, '-' and '.' in the \
-     id, or --leader-elect=false"
+     id, or, for a single replica that nobody looks after, --leader-elect=false"
 )]
 pub struct BadName {
     name: String,
@@ -50,6 +52,14 @@ impl Place {
         let namespace =
             said.into_iter().find(|text| !text.is_empty()).unwrap_or_else(|| NAMESPACE.to_owned());
         Ok(Self { namespace, name })
+    }
+
+    /// The Lease by which those notice each other that take no part in the election of this one. Whoever works on one namespace
+    /// meets others there.
+    #[must_use]
+    pub fn of_the_unelected(&self, scope: Option<String>) -> Self {
+        let name = format!("{UNELECTED}{}", self.name.strip_prefix(NAME).unwrap_or_default());
+        Self { namespace: scope.unwrap_or_else(|| self.namespace.clone()), name }
     }
 }
 
@@ -87,6 +97,15 @@ mod tests {
             ours("ops", "argo-rollouts-controller-lock-blue")
         );
         assert_eq!(place(None, Some(""), Some("shop\n")), ours("shop", "argo-rollouts-controller-lock"));
+    }
+
+    #[test]
+    fn those_that_do_not_elect_meet_where_they_work() {
+        let elected = Place::of(Some("blue"), Some("ops".into()), None).unwrap();
+        let all = elected.of_the_unelected(None).to_string();
+        assert_eq!(all, "ops/verdigris-controller-unelected-blue");
+        let one = Place::of(None, None, None).unwrap().of_the_unelected(Some("shop".into()));
+        assert_eq!(one.to_string(), "shop/verdigris-controller-unelected");
     }
 
     #[test]

@@ -102,6 +102,42 @@ async fn who_stands_by_is_ready_and_does_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_is_told_to_be_the_only_one_notices_others_and_no_predecessor() {
+    let world = World::with_cluster(47).await;
+    Replica::create_namespace(&world).await;
+    let says = async |replica: &Replica, words: &str| {
+        let (code, text) = replica.asked("/readyz?verbose").await;
+        assert_eq!(code, 200, "{text}");
+        assert!(text.contains(&format!("[+]lease ok: there is no election{words}\n")), "{words}: {text}");
+    };
+    let leases = || world.server().writes_since(0).iter().filter(|write| write.plural == "leases").count();
+    let first = Replica::start_unelected(&world, "one");
+    world.wait_seconds(600).await;
+    says(&first, "").await;
+    assert_eq!(leases(), 1, "one alone writes its name once");
+    drop(first);
+    let second = Replica::start_unelected(&world, "two");
+    world.wait_seconds(600).await;
+    says(&second, "").await;
+    assert_eq!(leases(), 2);
+
+    let third = Replica::start_unelected(&world, "three");
+    world.wait_seconds(45).await;
+    says(&second, ", and three works as well").await;
+    says(&third, ", and two works as well").await;
+    third.stop().await;
+    world.wait_seconds(35).await;
+    says(&second, "").await;
+
+    let leader = Replica::start(&world, "leader", &Cable::default());
+    world.wait_seconds(45).await;
+    says(&second, ", and leader works as well").await;
+    leader.stop().await;
+    world.wait_seconds(35).await;
+    says(&second, "").await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn without_an_answer_of_the_api_server_a_replica_says_what_it_waits_for() {
     let world = World::with_cluster(43).await;
     Replica::create_namespace(&world).await;

@@ -38,6 +38,13 @@ pub(super) const FAMILIES: &[Family] = &[
         source: Source::Few(|view, lines| lines.sample(&[], u8::from(view.metrics.leads()))),
     },
     Family {
+        name: "verdigris_second_replica",
+        kind: Kind::Gauge,
+        labels: &[],
+        help: "1 if another controller works as well, though --leader-elect=false says that there is one.",
+        source: Source::Few(|view, lines| lines.sample(&[], u8::from(view.metrics.is_beside()))),
+    },
+    Family {
         name: "verdigris_cache_synced",
         kind: Kind::Gauge,
         labels: &[],

@@ -170,6 +170,12 @@ async fn waits_for_what_is_not_there() -> Result<()> {
     real.plane().start_apiserver().await?;
     down.comes_to("/readyz", 200, |_| true).await?;
 
+    let unelected = ["--leader-elect=false", "--instance-id=Team_A"];
+    let mut alone = ReplicaProcess::start(&direct, NAMESPACE, &unelected).await?;
+    let warned = "would not notice if another controller worked here as well";
+    alone.says(warned, |line| line["error"].as_str().is_some_and(|why| why.contains("-Team_A"))).await?;
+    alone.comes_to("/readyz", 200, |_| true).await?;
+
     let waits = ReplicaProcess::start(&slowly, NAMESPACE, &TIMING).await?;
     let text = waits.comes_to("/readyz", 503, |text| text.contains("no answer within")).await?;
     ensure!(text.contains("waits for Rollouts; ReplicaSets; Services"), "{text}");
