@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use tokio::time::Instant;
 
-use crate::key::{Key, ObjectId, at_least};
+use crate::key::{Key, ObjectId, Version};
 
 /// Waits of all Rollouts.
 #[derive(Debug, Default)]
@@ -28,9 +28,9 @@ pub struct Barrier {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Until {
     /// The object in this version or a later one: we wrote it.
-    Version(String),
+    Version(Version),
     /// The object in a later version than this: our write was refused because it is outdated.
-    After(String),
+    After(Version),
     /// The object is gone: we deleted it.
     Gone,
 }
@@ -39,9 +39,9 @@ pub enum Until {
 #[derive(Clone, Copy, Debug)]
 pub enum Sight<'a> {
     /// It is there in this version.
-    There(&'a str),
+    There(&'a Version),
     /// It is gone or no longer matches what is watched; the version it was last in, where that is known.
-    Gone(&'a str),
+    Gone(&'a Version),
 }
 
 #[derive(Debug)]
@@ -53,9 +53,9 @@ struct Wait {
 impl Until {
     fn met(&self, sight: Sight<'_>) -> bool {
         match (self, sight) {
-            (Self::Version(version), Sight::There(seen) | Sight::Gone(seen)) => at_least(seen, version),
+            (Self::Version(version), Sight::There(seen) | Sight::Gone(seen)) => seen.is_at_least(version),
             (Self::After(version), Sight::There(seen) | Sight::Gone(seen)) => {
-                at_least(seen, version) && seen != version
+                seen.is_at_least(version) && seen != version
             }
             (Self::Gone, Sight::Gone(_)) => true,
             (Self::Gone, Sight::There(_)) => false,
@@ -71,7 +71,7 @@ impl Barrier {
         rollout: &Key,
         object: &ObjectId,
         until: Until,
-        cached: Option<&str>,
+        cached: Option<&Version>,
         deadline: Instant,
     ) {
         self.end(object, rollout);
@@ -184,14 +184,14 @@ mod tests {
     fn a_rollout_waits_until_all_that_was_written_has_arrived() {
         let (mut barrier, soon) = (Barrier::default(), Instant::now());
         let (service, own) = (object(Kind::Service, "shop"), object(Kind::Rollout, "shop"));
-        barrier.wait(&rollout(), &service, Until::Version("12".into()), Some("7"), soon);
-        barrier.wait(&rollout(), &own, Until::Version("13".into()), Some("13"), soon);
+        barrier.wait(&rollout(), &service, Until::Version("12".into()), Some(&"7".into()), soon);
+        barrier.wait(&rollout(), &own, Until::Version("13".into()), Some(&"13".into()), soon);
         assert!(
             barrier.blocks(&rollout()),
             "the Service is behind; the Rollout had arrived before the answer"
         );
-        assert!(barrier.saw(&service, Sight::There("11")).is_empty());
-        assert_eq!(barrier.saw(&service, Sight::There("12")), [rollout()]);
+        assert!(barrier.saw(&service, Sight::There(&"11".into())).is_empty());
+        assert_eq!(barrier.saw(&service, Sight::There(&"12".into())), [rollout()]);
         assert!(!barrier.blocks(&rollout()));
         assert_eq!(barrier.next_deadline(), None);
     }
@@ -200,10 +200,10 @@ mod tests {
     fn after_a_conflict_the_same_version_is_not_enough() {
         let (mut barrier, soon) = (Barrier::default(), Instant::now());
         let own = object(Kind::Rollout, "shop");
-        barrier.wait(&rollout(), &own, Until::After("7".into()), Some("7"), soon);
-        assert!(barrier.saw(&own, Sight::There("7")).is_empty());
-        assert_eq!(barrier.saw(&own, Sight::There("8")), [rollout()]);
-        barrier.wait(&rollout(), &own, Until::After("7".into()), Some("9"), soon);
+        barrier.wait(&rollout(), &own, Until::After("7".into()), Some(&"7".into()), soon);
+        assert!(barrier.saw(&own, Sight::There(&"7".into())).is_empty());
+        assert_eq!(barrier.saw(&own, Sight::There(&"8".into())), [rollout()]);
+        barrier.wait(&rollout(), &own, Until::After("7".into()), Some(&"9".into()), soon);
         assert!(!barrier.blocks(&rollout()), "the change has arrived already");
     }
 
@@ -211,11 +211,11 @@ mod tests {
     fn what_left_the_watch_in_a_later_version_is_waited_for_no_more() {
         let (mut barrier, soon) = (Barrier::default(), Instant::now());
         let (kept, deleted) = (object(Kind::ReplicaSet, "shop-a"), object(Kind::ReplicaSet, "shop-b"));
-        barrier.wait(&rollout(), &kept, Until::Version("12".into()), Some("7"), soon);
-        barrier.wait(&rollout(), &deleted, Until::Gone, Some("8"), soon);
-        assert!(barrier.saw(&kept, Sight::Gone("14")).is_empty(), "still waits for the other");
-        assert!(barrier.saw(&deleted, Sight::There("9")).is_empty(), "it is on its way out");
-        assert_eq!(barrier.saw(&deleted, Sight::Gone("10")), [rollout()]);
+        barrier.wait(&rollout(), &kept, Until::Version("12".into()), Some(&"7".into()), soon);
+        barrier.wait(&rollout(), &deleted, Until::Gone, Some(&"8".into()), soon);
+        assert!(barrier.saw(&kept, Sight::Gone(&"14".into())).is_empty(), "still waits for the other");
+        assert!(barrier.saw(&deleted, Sight::There(&"9".into())).is_empty(), "it is on its way out");
+        assert_eq!(barrier.saw(&deleted, Sight::Gone(&"10".into())), [rollout()]);
     }
 
     #[test]

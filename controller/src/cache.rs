@@ -1,10 +1,11 @@
 //! What the watches have shown: compact, ordered, and indexed by what has to be looked at again when it changes.
 //!
-//! A Rollout is kept whole as bytes and decoded when a pass begins; of everything else only what a decision reads is
-//! kept. Measured on 1,000 Rollouts with all their objects, a store of this form takes about 10 MiB.
+//! A Rollout is kept whole, compressed, and decoded when a pass begins; of everything else only what a decision reads is
+//! kept, packed.
 
 mod analysis;
 mod index;
+mod kept;
 mod neighbours;
 mod overlaps;
 mod store;
@@ -12,33 +13,31 @@ mod workloads;
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use jiff::Timestamp;
-use kube::{Resource, ResourceExt};
+use kube::ResourceExt;
 use verdigris_core::{
     observed::{EndpointSeen, ReplicaSetSeen, ServiceSeen},
     selector,
     workload::{Reference, Workload, WorkloadKind, WorkloadSeen},
 };
+use verdigris_crds::Selector;
 
-pub use self::analysis::AnalysisCache;
+pub use self::{
+    analysis::AnalysisCache,
+    kept::CachedRollout,
+    neighbours::{selects, services_named},
+    workloads::WorkloadKey,
+};
 use self::{
     index::Index,
-    overlaps::{Claims, Overlaps},
-    store::{Store, Versioned},
+    kept::{CachedReplicaSet, CachedService, CachedSlice, KeptReplicaSet},
+    overlaps::Overlaps,
+    store::Store,
     workloads::Workloads,
 };
-use neighbours::claims;
-pub use neighbours::{selects, services_named};
-use verdigris_crds::Selector;
-pub use workloads::WorkloadKey;
-
 use crate::{
-    items::{
-        ROLLOUT_KIND, ReplicaSetItem, RolloutItem, ServiceItem, SliceItem, WorkloadItem, controller_of,
-        key_of,
-    },
-    key::{Key, Kind, ObjectId},
-    metrics::{Metrics, facts::Facts, work::label_of},
+    items::{ReplicaSetItem, RolloutItem, ServiceItem, SliceItem, WorkloadItem, key_of},
+    key::{Key, Kind, ObjectId, Version},
+    metrics::{Metrics, work::label_of},
 };
 
 /// All caches of one controller.
@@ -48,7 +47,7 @@ pub struct Cache {
     metrics: Arc<Metrics>,
     rollouts: Store<CachedRollout>,
     replica_sets: Store<CachedReplicaSet>,
-    services: Store<ServiceSeen>,
+    services: Store<CachedService>,
     slices: Store<CachedSlice>,
     workloads: Workloads,
     /// AnalysisRuns and their templates.
@@ -60,39 +59,9 @@ pub struct Cache {
     /// Whose selectors match whose pods.
     overlaps: Overlaps,
     /// UID of a controlling owner (none: orphans) within a namespace → its ReplicaSets.
-    replica_sets_by_owner: Index<(String, Option<String>)>,
+    replica_sets_by_owner: Index<Key>,
     /// Service → its EndpointSlices.
     slices_by_service: Index<Key>,
-}
-
-/// A Rollout as bytes, and the little that is needed without decoding it.
-pub struct CachedRollout {
-    /// The whole object, JSON.
-    pub bytes: Box<[u8]>,
-    /// `metadata.uid`.
-    pub uid: String,
-    /// `metadata.generation`.
-    pub generation: i64,
-    resource_version: String,
-    services: BTreeSet<String>,
-    created: Timestamp,
-    /// Its own selector and template; what it takes from a workload is not among it.
-    claims: Arc<Claims>,
-    workload: Option<(WorkloadKind, String)>,
-    analysed: bool,
-    facts: Facts,
-}
-
-struct CachedReplicaSet {
-    seen: ReplicaSetSeen,
-    /// The Rollout that controls it, by name; none if it is an orphan or another kind's.
-    rollout: Option<String>,
-}
-
-struct CachedSlice {
-    resource_version: String,
-    service: String,
-    endpoints: Vec<EndpointSeen>,
 }
 
 /// One thing a watch has shown.
@@ -159,19 +128,19 @@ impl Cache {
 
     /// A Service, if there is one.
     #[must_use]
-    pub fn service(&self, key: &Key) -> Option<&ServiceSeen> {
-        self.services.get(key)
+    pub fn service(&self, key: &Key) -> Option<ServiceSeen> {
+        self.services.get(key).map(CachedService::seen)
     }
 
     /// ReplicaSets of a namespace that the owner with this UID controls, or that nobody controls.
-    pub fn replica_sets_of<'a>(
-        &'a self,
+    pub fn replica_sets_of(
+        &self,
         namespace: &str,
         owner_uid: Option<&str>,
-    ) -> impl Iterator<Item = &'a ReplicaSetSeen> {
-        let owner = (namespace.to_owned(), owner_uid.map(str::to_owned));
+    ) -> impl Iterator<Item = ReplicaSetSeen> {
+        let owner = Key::new(namespace, owner_uid.unwrap_or_default());
         let keys = self.replica_sets_by_owner.of(&owner);
-        keys.filter_map(|key| self.replica_sets.get(key)).map(|cached| &cached.seen)
+        keys.filter_map(|key| self.replica_sets.get(key)).map(|cached| cached.open().seen)
     }
 
     /// Endpoints of a Service; `None` until EndpointSlices were listed.
@@ -182,19 +151,19 @@ impl Cache {
         }
         let slices = self.slices_by_service.of(service);
         let mut endpoints: Vec<_> =
-            slices.filter_map(|key| self.slices.get(key)).flat_map(|slice| slice.endpoints.clone()).collect();
+            slices.filter_map(|key| self.slices.get(key)).flat_map(CachedSlice::endpoints).collect();
         endpoints.sort();
         Some(endpoints)
     }
 
     /// The version of an object that the cache holds.
     #[must_use]
-    pub fn version(&self, object: &ObjectId) -> Option<&str> {
+    pub fn version(&self, object: &ObjectId) -> Option<&Version> {
         match object.kind {
-            Kind::Rollout => self.rollouts.get(&object.key).map(Versioned::resource_version),
-            Kind::ReplicaSet => self.replica_sets.get(&object.key).map(Versioned::resource_version),
-            Kind::Service => self.services.get(&object.key).map(Versioned::resource_version),
-            Kind::EndpointSlice => self.slices.get(&object.key).map(Versioned::resource_version),
+            Kind::Rollout => self.rollouts.version(&object.key),
+            Kind::ReplicaSet => self.replica_sets.version(&object.key),
+            Kind::Service => self.services.version(&object.key),
+            Kind::EndpointSlice => self.slices.version(&object.key),
             Kind::Workload(kind) => self.workloads.version(kind, &object.key),
             Kind::AnalysisRun => self.analysis.run_version(&object.key),
             // Never written.
@@ -204,17 +173,17 @@ impl Cache {
 
     /// Takes in what the watch of Rollouts has shown; answers which Rollouts have to be looked at.
     pub fn rollout_shown(&mut self, shown: Shown<RolloutItem>) -> BTreeSet<Key> {
-        let changes = self.rollouts.shown(shown, key_of_item, |item| cached_rollout(&item));
+        let changes = self.rollouts.shown(shown, key_of_item, |item| CachedRollout::of(&item));
         let mut concerned: BTreeSet<Key> = changes.iter().map(|(key, _)| key.clone()).collect();
         for (key, old) in &changes {
             self.metrics.rollout_shown(key, self.rollouts.get(key).map(|new| new.facts));
             let analysed = self.rollouts.get(key).is_some_and(|new| new.analysed);
             self.analysis.rollout_shown(key, analysed);
             for service in self.renamed(key, old.as_ref()) {
-                concerned.extend(self.naming(&Key::new(&key.namespace, &service)).cloned());
+                concerned.extend(self.naming(&Key::new(key.namespace(), &service)).cloned());
             }
-            for service in old.iter().flat_map(|old| &old.services) {
-                self.rollouts_by_service.unlink(Key::new(&key.namespace, service), key);
+            for service in old.iter().flat_map(CachedRollout::services) {
+                self.rollouts_by_service.unlink(Key::new(key.namespace(), &service), key);
             }
             if let Some(workload) = old.as_ref().and_then(|old| old.workload_key(key)) {
                 self.workloads.unlink(workload, key);
@@ -222,8 +191,8 @@ impl Cache {
             if let Some(workload) = self.rollouts.get(key).and_then(|new| new.workload_key(key)) {
                 self.workloads.link(workload, key);
             }
-            for service in self.rollouts.get(key).iter().flat_map(|new| &new.services) {
-                self.rollouts_by_service.link(Key::new(&key.namespace, service), key);
+            for service in self.rollouts.get(key).into_iter().flat_map(CachedRollout::services) {
+                self.rollouts_by_service.link(Key::new(key.namespace(), &service), key);
             }
             concerned.extend(self.refile(key));
         }
@@ -232,22 +201,16 @@ impl Cache {
 
     /// Takes in what the watch of ReplicaSets has shown; answers which Rollouts have to be looked at.
     pub fn replica_set_shown(&mut self, shown: Shown<ReplicaSetItem>) -> BTreeSet<Key> {
-        let changes = self.replica_sets.shown(shown, key_of_item, |item| {
-            let owner = controller_of(item.meta()).filter(|owner| owner.kind == ROLLOUT_KIND);
-            let rollout = owner.map(|owner| owner.name.clone());
-            CachedReplicaSet { rollout, seen: item.seen() }
-        });
+        let changes = self.replica_sets.shown(shown, key_of_item, CachedReplicaSet::of);
         let mut concerned = BTreeSet::new();
         for (key, old) in &changes {
-            if let Some(old) = old {
-                let owner = (key.namespace.clone(), old.seen.controller_uid.clone());
-                self.replica_sets_by_owner.unlink(owner, key);
-                self.concerned_by_replica_set(&key.namespace, old, &mut concerned);
+            if let Some(old) = old.as_ref().map(CachedReplicaSet::open) {
+                self.concerned_by_replica_set(key.namespace(), &old, &mut concerned);
+                self.replica_sets_by_owner.unlink(owner_of(key, &old), key);
             }
-            if let Some(new) = self.replica_sets.get(key) {
-                let owner = (key.namespace.clone(), new.seen.controller_uid.clone());
-                self.replica_sets_by_owner.link(owner, key);
-                self.concerned_by_replica_set(&key.namespace, new, &mut concerned);
+            if let Some(new) = self.replica_sets.get(key).map(CachedReplicaSet::open) {
+                self.concerned_by_replica_set(key.namespace(), &new, &mut concerned);
+                self.replica_sets_by_owner.link(owner_of(key, &new), key);
             }
         }
         concerned
@@ -255,11 +218,12 @@ impl Cache {
 
     /// Takes in what the watch of Services has shown; answers which Rollouts have to be looked at.
     pub fn service_shown(&mut self, shown: Shown<ServiceItem>) -> BTreeSet<Key> {
-        let changes = self.services.shown(shown, key_of_item, ServiceItem::seen);
+        let changes = self.services.shown(shown, key_of_item, CachedService::of);
         let mut concerned = BTreeSet::new();
         for (key, old) in &changes {
             concerned.extend(self.naming(key).cloned());
-            let manager = |seen: &ServiceSeen| Some(Key::new(&key.namespace, seen.managed_by.as_deref()?));
+            let manager =
+                |cached: &CachedService| Some(Key::new(key.namespace(), &cached.seen().managed_by?));
             let new = self.services.get(key).and_then(manager);
             let old = old.as_ref().and_then(manager);
             if let Some(old) = old {
@@ -276,20 +240,16 @@ impl Cache {
 
     /// Takes in what the watch of EndpointSlices has shown; answers which Rollouts have to be looked at.
     pub fn slice_shown(&mut self, shown: Shown<SliceItem>) -> BTreeSet<Key> {
-        let changes = self.slices.shown(shown, key_of_item, |item| CachedSlice {
-            resource_version: item.resource_version().unwrap_or_default(),
-            service: item.service().unwrap_or_default().to_owned(),
-            endpoints: item.seen(),
-        });
+        let changes = self.slices.shown(shown, key_of_item, CachedSlice::of);
         let mut concerned = BTreeSet::new();
         for (key, old) in &changes {
             if let Some(old) = old {
-                let service = Key::new(&key.namespace, &old.service);
+                let service = Key::new(key.namespace(), &old.service);
                 concerned.extend(self.naming(&service).cloned());
                 self.slices_by_service.unlink(service, key);
             }
             if let Some(new) = self.slices.get(key) {
-                let service = Key::new(&key.namespace, &new.service);
+                let service = Key::new(key.namespace(), &new.service);
                 concerned.extend(self.naming(&service).cloned());
                 self.slices_by_service.link(service, key);
             }
@@ -344,7 +304,7 @@ impl Cache {
 
     /// The selector of a Rollout, or else that of the workload it references.
     fn selector_of(&self, key: &Key, rollout: &CachedRollout) -> Option<Selector> {
-        rollout.claims.selector.clone().or_else(|| match self.workloads.get(&rollout.workload_key(key)?)? {
+        rollout.claims.selector().or_else(|| match self.workloads.get(&rollout.workload_key(key)?)? {
             Workload::There(seen) => seen.selector,
             Workload::Missing | Workload::Unreadable(_) => None,
         })
@@ -354,7 +314,7 @@ impl Cache {
     fn concerned_by_replica_set(
         &self,
         namespace: &str,
-        replica_set: &CachedReplicaSet,
+        replica_set: &KeptReplicaSet,
         concerned: &mut BTreeSet<Key>,
     ) {
         if let Some(name) = &replica_set.rollout {
@@ -370,57 +330,9 @@ impl Cache {
     }
 }
 
-impl CachedRollout {
-    fn workload_key(&self, rollout: &Key) -> Option<WorkloadKey> {
-        let (kind, name) = self.workload.as_ref()?;
-        Some((*kind, Key::new(&rollout.namespace, name)))
-    }
-}
-
-impl Versioned for CachedRollout {
-    fn resource_version(&self) -> &str {
-        &self.resource_version
-    }
-}
-
-impl Versioned for CachedReplicaSet {
-    fn resource_version(&self) -> &str {
-        &self.seen.resource_version
-    }
-}
-
-impl Versioned for ServiceSeen {
-    fn resource_version(&self) -> &str {
-        &self.resource_version
-    }
-}
-
-impl Versioned for CachedSlice {
-    fn resource_version(&self) -> &str {
-        &self.resource_version
-    }
-}
-
-fn asks_for_analysis(object: &serde_json::Value) -> bool {
-    let strategy = &object["spec"]["strategy"]["blueGreen"];
-    ["prePromotionAnalysis", "postPromotionAnalysis"].into_iter().any(|field| !strategy[field].is_null())
-}
-
-fn cached_rollout(item: &RolloutItem) -> CachedRollout {
-    CachedRollout {
-        bytes: item.to_bytes(),
-        uid: item.uid().unwrap_or_default(),
-        generation: item.meta().generation.unwrap_or_default(),
-        resource_version: item.resource_version().unwrap_or_default(),
-        services: services_named(item.object()),
-        created: item.creation_timestamp().map_or(Timestamp::UNIX_EPOCH, |time| time.0),
-        claims: Arc::new(claims(item.object())),
-        workload: Reference::parse(&item.object()["spec"]["workloadRef"])
-            .ok()
-            .map(|reference| (reference.kind, reference.name.to_owned())),
-        analysed: asks_for_analysis(item.object()),
-        facts: Facts::of(item.object()),
-    }
+/// Under what a ReplicaSet is filed: its namespace, and the UID of who controls it, if anybody does.
+fn owner_of(key: &Key, replica_set: &KeptReplicaSet) -> Key {
+    Key::new(key.namespace(), replica_set.seen.controller_uid.as_deref().unwrap_or_default())
 }
 
 fn key_of_item<T: ResourceExt>(item: &T) -> Key {

@@ -23,7 +23,7 @@ use verdigris_crds::{Rollout, RolloutStatus, keys};
 use crate::{
     barrier::Until,
     items::{AnalysisRunItem, ROLLOUT_API_VERSION, ROLLOUT_KIND},
-    key::{Key, Kind, ObjectId},
+    key::{Key, Kind, ObjectId, Version},
     metrics::counters::{Count, Counters},
     patch::difference,
     server::{CallError, Server, Style, Verdict, Written},
@@ -182,20 +182,20 @@ impl<'a> Commit<'a> {
         let body = json!({
             "apiVersion": "apps/v1",
             "kind": "ReplicaSet",
-            "metadata": {"name": new.name, "namespace": self.rollout.namespace, "labels": new.labels,
+            "metadata": {"name": new.name, "namespace": self.rollout.namespace(), "labels": new.labels,
                 "annotations": new.annotations, "ownerReferences": [self.owner_reference()]},
             "spec": {"replicas": new.replicas, "minReadySeconds": new.min_ready_seconds, "selector": new.selector,
                 "template": new.template},
         });
         let answer =
-            self.server.create::<ReplicaSet, Written>(what, &self.rollout.namespace, false, &body).await;
+            self.server.create::<ReplicaSet, Written>(what, self.rollout.namespace(), false, &body).await;
         let object = self.object(Kind::ReplicaSet, &new.name);
         if let Err(error) = &answer
             && let Verdict::Refused(refusal) = error.verdict()
             && refusal.reason == "AlreadyExists"
         {
             // Perhaps our own, whose answer was lost: the cache is to show it, whatever its version, or a live read is.
-            self.waits.push((object.clone(), Until::Version("0".to_owned())));
+            self.waits.push((object.clone(), Until::Version(Version::Number(0))));
         }
         self.note(object, "0", answer)
     }
@@ -205,11 +205,11 @@ impl<'a> Commit<'a> {
         let body = json!({
             "apiVersion": ROLLOUT_API_VERSION,
             "kind": "AnalysisRun",
-            "metadata": {"name": new.name, "namespace": self.rollout.namespace, "labels": new.labels,
+            "metadata": {"name": new.name, "namespace": self.rollout.namespace(), "labels": new.labels,
                 "annotations": new.annotations, "ownerReferences": [self.owner_reference()]},
             "spec": new.spec,
         });
-        let namespace = &self.rollout.namespace;
+        let namespace = self.rollout.namespace();
         let answer = self.server.create::<AnalysisRunItem, Written>(what, namespace, false, &body).await;
         self.note(self.object(Kind::AnalysisRun, &new.name), "0", answer)
     }
@@ -222,7 +222,7 @@ impl<'a> Commit<'a> {
     ) -> Result<(), CallError> {
         let object = self.object(kind, &at.name);
         let at = Precondition { resource_version: self.version(&object, at), ..at.clone() };
-        let answer = self.server.delete::<K>(what.to_owned(), &self.rollout.namespace, &at).await;
+        let answer = self.server.delete::<K>(what.to_owned(), self.rollout.namespace(), &at).await;
         match answer {
             Ok(()) => {
                 self.waits.push((object, Until::Gone));
@@ -238,7 +238,7 @@ impl<'a> Commit<'a> {
         let version = self.version(&object, &scale.at);
         let body = json!({"metadata": {"resourceVersion": version, "uid": scale.at.uid},
             "spec": {"replicas": scale.replicas}});
-        let place = (self.rollout.namespace.as_str(), scale.at.name.as_str(), Some("scale"));
+        let place = (self.rollout.namespace(), scale.at.name.as_str(), Some("scale"));
         let answer = self.server.patch::<Deployment>(what.to_owned(), place, Style::Merge, &body).await;
         self.note(object, &version, answer)
     }
@@ -255,7 +255,7 @@ impl<'a> Commit<'a> {
         let version = self.version(&object, at);
         body["metadata"]["resourceVersion"] = json!(version);
         body["metadata"]["uid"] = json!(at.uid);
-        let place = (self.rollout.namespace.as_str(), at.name.as_str(), None);
+        let place = (self.rollout.namespace(), at.name.as_str(), None);
         let answer = self.server.patch::<K>(what.to_owned(), place, style, &body).await;
         self.note(object, &version, answer)
     }
@@ -270,13 +270,13 @@ impl<'a> Commit<'a> {
         match answer {
             Ok(written) => {
                 let version = written.version();
-                self.waits.push((object.clone(), Until::Version(version.clone())));
+                self.waits.push((object.clone(), Until::Version(version.as_str().into())));
                 self.made.push((object, version));
                 Ok(())
             }
             Err(error) => {
                 match error.verdict() {
-                    Verdict::Outdated => self.waits.push((object, Until::After(version.to_owned()))),
+                    Verdict::Outdated => self.waits.push((object, Until::After(version.into()))),
                     Verdict::Gone if version != "0" => self.waits.push((object, Until::Gone)),
                     Verdict::Gone | Verdict::Refused(_) | Verdict::Later(_) => {}
                 }
@@ -290,7 +290,7 @@ impl<'a> Commit<'a> {
     }
 
     fn object(&self, kind: Kind, name: &str) -> ObjectId {
-        ObjectId { kind, key: Key::new(&self.rollout.namespace, name) }
+        ObjectId { kind, key: Key::new(self.rollout.namespace(), name) }
     }
 
     /// The version to require: the one that was seen, or the one that our own last write to the object made of it.
@@ -302,14 +302,14 @@ impl<'a> Commit<'a> {
     fn rollout_seen(&self) -> Precondition {
         let metadata = &self.observed.rollout.metadata;
         Precondition {
-            name: self.rollout.name.clone(),
+            name: self.rollout.name().to_owned(),
             uid: metadata.uid.clone().unwrap_or_default(),
             resource_version: metadata.resource_version.clone().unwrap_or_default(),
         }
     }
 
     fn owner_reference(&self) -> Value {
-        json!({"apiVersion": ROLLOUT_API_VERSION, "kind": ROLLOUT_KIND, "name": self.rollout.name,
+        json!({"apiVersion": ROLLOUT_API_VERSION, "kind": ROLLOUT_KIND, "name": self.rollout.name(),
             "uid": self.observed.rollout.metadata.uid, "controller": true, "blockOwnerDeletion": true})
     }
 }
@@ -322,9 +322,9 @@ pub async fn patch_status(
     version: &str,
     status: &Value,
 ) -> Result<Written, CallError> {
-    let what = || format!("patch the status of Rollout {}", rollout.name);
+    let what = || format!("patch the status of Rollout {}", rollout.name());
     let body = json!({"metadata": {"resourceVersion": version, "uid": uid}, "status": status});
-    let (namespace, name) = (rollout.namespace.as_str(), rollout.name.as_str());
+    let (namespace, name) = (rollout.namespace(), rollout.name());
     let answer =
         server.patch::<Rollout>(what(), (namespace, name, Some("status")), Style::Merge, &body).await;
     match answer {

@@ -111,7 +111,7 @@ impl Controller {
     pub fn with_rules(ports: Ports, options: Options, rules: Rules) -> Self {
         let manager = field_manager(options.installed_in.as_deref());
         let rivals = Rivals::new(&manager);
-        let server = Server::new(ports.client.clone(), options.call_timeout, manager);
+        let server = Server::new(ports.client.clone(), options.call_timeout, options.calls_max(), manager);
         let means = Means {
             server: if options.observe { server.read_only() } else { server },
             clock: Arc::clone(&ports.clock),
@@ -214,7 +214,7 @@ impl Controller {
         let ended = async {
             while let Some(finished) = self.underway.next().await {
                 match finished {
-                    Finished::Pass { rollout, report, .. } => self.put(&rollout, report.letters),
+                    Finished::Pass { rollout, report, .. } => self.put(&rollout, &report.letters),
                     Finished::Told { rollout } => self.outbox.told(&rollout),
                     Finished::Read { .. } => {}
                 }
@@ -284,15 +284,15 @@ impl Controller {
         let means = self.means.clone();
         means.metrics.counters.passes.add_one();
         let key = rollout.clone();
-        let pass = match RolloutItem::decode(&cached.bytes) {
+        let json = cached.json();
+        let pass = match RolloutItem::decode(&json) {
             Ok(decoded) => {
                 let observed = gather(&self.cache, decoded, refusals);
                 async move { pass::run(&means, &key, observed, untold, counts_wait).await }.boxed()
             }
             Err(fault) => {
                 means.metrics.counters.undecodable.add_one();
-                let bytes = cached.bytes.clone();
-                async move { pass::run_undecodable(&means, &key, &bytes, &fault).await }.boxed()
+                async move { pass::run_undecodable(&means, &key, &json, &fault).await }.boxed()
             }
         };
         self.begin(rollout, pass, waited);
@@ -303,7 +303,7 @@ impl Controller {
         let memory = self.memory.entry(rollout.clone()).or_default();
         if !std::mem::replace(&mut memory.told_of_rival, true) {
             let letter = pass::tell_of_rival(&self.means, rollout, uid, rival);
-            self.put(rollout, vec![letter]);
+            self.put(rollout, &[letter]);
         }
     }
 
@@ -351,7 +351,7 @@ impl Controller {
         }
     }
 
-    fn put(&mut self, rollout: &Key, letters: Vec<Letter>) {
+    fn put(&mut self, rollout: &Key, letters: &[Letter]) {
         let given_up = self.outbox.put(rollout, letters);
         if given_up > 0 {
             warn!(%rollout, given_up, "the API server takes no events: the oldest are given up");
@@ -373,9 +373,9 @@ impl Controller {
 
     fn finish(&mut self, finished: Finished) {
         match finished {
-            Finished::Pass { rollout, mut report } => {
+            Finished::Pass { rollout, report } => {
                 self.passes_underway -= 1;
-                self.put(&rollout, std::mem::take(&mut report.letters));
+                self.put(&rollout, &report.letters);
                 self.pass_ended(&rollout, *report);
             }
             Finished::Read { object, read } => self.read_ended(&object, *read),
@@ -404,7 +404,7 @@ fn empty_cache(options: &Options, metrics: &Arc<Metrics>) -> Cache {
 }
 
 async fn read_live(server: &Server, object: &ObjectId) -> Result<Option<ReadLive>, CallError> {
-    let Key { namespace, name } = &object.key;
+    let (namespace, name) = object.key.names();
     Ok(match object.kind {
         Kind::Rollout => server.get(namespace, name).await?.map(ReadLive::Rollout),
         Kind::ReplicaSet => server.get(namespace, name).await?.map(ReadLive::ReplicaSet),

@@ -45,7 +45,7 @@ pub async fn tell(
 
 async fn create(server: &Server, rollout: &Key, body: &Value) -> Result<(), CallError> {
     let what = format!("create Event {}", body["metadata"]["name"].as_str().unwrap_or_default());
-    server.create::<CoreEvent, Written>(what, &rollout.namespace, false, body).await.map(drop)
+    server.create::<CoreEvent, Written>(what, rollout.namespace(), false, body).await.map(drop)
 }
 
 fn is_refused(error: &CallError, reason: &str) -> bool {
@@ -53,7 +53,7 @@ fn is_refused(error: &CallError, reason: &str) -> bool {
 }
 
 async fn count_up(server: &Server, rollout: &Key, name: &str, now: Timestamp) -> Result<(), CallError> {
-    let Some(told) = server.get::<CoreEvent>(&rollout.namespace, name).await? else {
+    let Some(told) = server.get::<CoreEvent>(rollout.namespace(), name).await? else {
         return Ok(());
     };
     let patch = json!({
@@ -62,16 +62,16 @@ async fn count_up(server: &Server, rollout: &Key, name: &str, now: Timestamp) ->
         "lastTimestamp": seconds(now),
     });
     let what = format!("count up Event {name}");
-    server.patch::<CoreEvent>(what, (&rollout.namespace, name, None), Style::Merge, &patch).await.map(drop)
+    server.patch::<CoreEvent>(what, (rollout.namespace(), name, None), Style::Merge, &patch).await.map(drop)
 }
 
 fn body(rollout: &Key, uid: &str, name: &str, event: &Event, now: Timestamp) -> Value {
     json!({
         "apiVersion": "v1",
         "kind": "Event",
-        "metadata": {"name": name, "namespace": rollout.namespace},
-        "involvedObject": {"apiVersion": ROLLOUT_API_VERSION, "kind": ROLLOUT_KIND, "namespace": rollout.namespace,
-            "name": rollout.name, "uid": uid},
+        "metadata": {"name": name, "namespace": rollout.namespace()},
+        "involvedObject": {"apiVersion": ROLLOUT_API_VERSION, "kind": ROLLOUT_KIND, "namespace": rollout.namespace(),
+            "name": rollout.name(), "uid": uid},
         "type": if event.warning { "Warning" } else { "Normal" },
         "reason": event.reason,
         "message": event.message,
@@ -92,7 +92,7 @@ fn name(rollout: &Key, uid: &str, event: &Event) -> String {
         digest.update(part);
     }
     let digest: String = digest.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect();
-    let prefix: String = rollout.name.chars().take(NAME_LENGTH_MAX - 1 - digest.len()).collect();
+    let prefix: String = rollout.name().chars().take(NAME_LENGTH_MAX - 1 - digest.len()).collect();
     format!("{prefix}.{digest}")
 }
 

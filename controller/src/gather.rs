@@ -2,10 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
 use verdigris_core::{
     observed::{Observed, Refusal, ReplicaSetSeen},
-    selector,
+    selector::{self, labels_of},
     workload::Reference,
 };
 use verdigris_crds::{BlueGreenStrategy, Rollout, RolloutSpec, Selector};
@@ -22,19 +21,19 @@ pub fn gather(cache: &Cache, rollout: Rollout, refusals: Vec<Refusal>) -> Observ
     let mut observed = Observed { rollout, workload, refusals, ..Observed::default() };
     let rollout = &observed.rollout;
 
-    let service = |name: &str| cache.service(&Key::new(&namespace, name)).cloned();
+    let service = |name: &str| cache.service(&Key::new(&namespace, name));
     let services: BTreeMap<_, _> =
         service_names(rollout).map(|name| (name.to_owned(), service(name))).collect();
     let left_services: BTreeMap<_, _> = cache
         .services_managed_by(&own)
         .filter(|service| !services.contains_key(&service.name))
-        .map(|service| (service.name.clone(), service.clone()))
+        .map(|service| (service.name.clone(), service))
         .collect();
     let concerned = services.keys().chain(left_services.keys()).cloned().collect();
     let neighbours = cache.neighbours(&own, &concerned, observed.selector(), &labels_of(observed.template()));
     let owned = cache.replica_sets_of(&namespace, Some(observed.uid()));
     let orphans = cache.replica_sets_of(&namespace, None).filter(|seen| adoptable(seen, observed.selector()));
-    let replica_sets = owned.chain(orphans).map(|seen| (seen.name.clone(), seen.clone())).collect();
+    let replica_sets = owned.chain(orphans).map(|seen| (seen.name.clone(), seen)).collect();
     let active_endpoints =
         active_service(rollout).and_then(|name| cache.endpoints(&Key::new(&namespace, name)));
     let analysis = cache.analysis.seen(&own, blue_green(rollout), rollout.status.as_ref());
@@ -52,23 +51,15 @@ pub fn gather(cache: &Cache, rollout: Rollout, refusals: Vec<Refusal>) -> Observ
 #[must_use]
 pub fn gather_gone(cache: &Cache, rollout: &Key) -> Option<Observed> {
     let left = cache.services_managed_by(rollout);
-    let left_services: BTreeMap<_, _> = left.map(|service| (service.name.clone(), service.clone())).collect();
+    let left_services: BTreeMap<_, _> = left.map(|service| (service.name.clone(), service)).collect();
     if left_services.is_empty() {
         return None;
     }
-    let mut named = Rollout::new(&rollout.name, RolloutSpec::default());
-    named.metadata.namespace = Some(rollout.namespace.clone());
+    let mut named = Rollout::new(rollout.name(), RolloutSpec::default());
+    named.metadata.namespace = Some(rollout.namespace().to_owned());
     let concerned = left_services.keys().cloned().collect();
     let neighbours = cache.neighbours(rollout, &concerned, None, &BTreeMap::new());
     Some(Observed { rollout: named, neighbours, left_services, gone: true, ..Observed::default() })
-}
-
-/// The labels of a pod template.
-pub fn labels_of(template: Option<&Value>) -> BTreeMap<String, String> {
-    let labels =
-        template.and_then(|template| template.pointer("/metadata/labels")).and_then(Value::as_object);
-    let text = |(label, value): (&String, &Value)| Some((label.clone(), value.as_str()?.to_owned()));
-    labels.into_iter().flatten().filter_map(text).collect()
 }
 
 /// Whether nobody controls the ReplicaSet and the Rollout's selector matches it.

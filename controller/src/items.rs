@@ -92,10 +92,7 @@ fn lean_metadata<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ObjectMet
 /// The key of an object that has this metadata.
 #[must_use]
 pub fn key_of(metadata: &ObjectMeta) -> Key {
-    Key {
-        namespace: metadata.namespace.clone().unwrap_or_default(),
-        name: metadata.name.clone().unwrap_or_default(),
-    }
+    Key::new(metadata.namespace.as_deref().unwrap_or_default(), metadata.name.as_deref().unwrap_or_default())
 }
 
 /// The reference to the object's controller, if it has one.

@@ -25,6 +25,7 @@
 pub mod barrier;
 pub mod cache;
 pub mod commit;
+mod compressed;
 pub mod connect;
 pub mod controller;
 pub mod events;
@@ -40,6 +41,7 @@ pub mod metrics;
 pub mod observe;
 pub mod options;
 pub mod outbox;
+mod packed;
 pub mod pass;
 pub mod patch;
 pub mod ports;

@@ -15,14 +15,14 @@ use verdigris_core::{
         EndpointSeen, Fresh, Neighbour, Observed, PodSeen, ReplicaSetSeen, ServiceSeen, TemplatesSeen,
         analysis::{AnalysisRunSeen, AnalysisSeen},
     },
-    selector,
+    selector::{self, labels_of},
     workload::{Reference, Workload},
 };
 use verdigris_crds::{Rollout, Selector, keys};
 
 use crate::{
     cache::{selects, services_named},
-    gather::{active_service, adoptable, blue_green, labels_of, service_names},
+    gather::{active_service, adoptable, blue_green, service_names},
     items::{
         AnalysisRunItem, PodItem, ReplicaSetItem, RolloutItem, ServiceItem, SliceItem, TemplateItem,
         controller_of,

@@ -108,8 +108,8 @@ impl Metrics {
         let mut objects = self.objects();
         match kind {
             Kind::AnalysisRun => objects.runs.clear(),
-            Kind::AnalysisTemplate => objects.templates.retain(|key, _| key.namespace.is_empty()),
-            Kind::ClusterAnalysisTemplate => objects.templates.retain(|key, _| !key.namespace.is_empty()),
+            Kind::AnalysisTemplate => objects.templates.retain(|key, _| key.namespace().is_empty()),
+            Kind::ClusterAnalysisTemplate => objects.templates.retain(|key, _| !key.namespace().is_empty()),
             // Nothing is told of others one by one, or they are never forgotten.
             Kind::Rollout | Kind::ReplicaSet | Kind::Service | Kind::EndpointSlice | Kind::Workload(_) => {}
         }

@@ -6,9 +6,10 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use verdigris_core::decision::Event;
 
-use crate::key::Key;
+use crate::{key::Key, packed::Packed};
 
 /// So many are told at once.
 const UNDERWAY_MAX: usize = 4;
@@ -16,7 +17,7 @@ const UNDERWAY_MAX: usize = 4;
 const WAITING_MAX: usize = 100;
 
 /// An event, whom it is about, and when it happened.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Letter {
     /// The Rollout's UID.
     pub uid: String,
@@ -29,7 +30,8 @@ pub struct Letter {
 /// All that wait.
 #[derive(Debug, Default)]
 pub struct Outbox {
-    waiting: BTreeMap<Key, VecDeque<Letter>>,
+    /// Where a thousand Rollouts change at once, ten thousand wait.
+    waiting: BTreeMap<Key, VecDeque<Packed<Letter>>>,
     /// Rollouts of which some wait and none is under way: first come, first served.
     turns: VecDeque<Key>,
     underway: BTreeSet<Key>,
@@ -37,7 +39,7 @@ pub struct Outbox {
 
 impl Outbox {
     /// These are to be told, after those of the same Rollout that wait already. Answers how many are given up for it.
-    pub fn put(&mut self, rollout: &Key, letters: Vec<Letter>) -> usize {
+    pub fn put(&mut self, rollout: &Key, letters: &[Letter]) -> usize {
         if letters.is_empty() {
             return 0;
         }
@@ -45,7 +47,7 @@ impl Outbox {
         if waiting.is_empty() && !self.underway.contains(rollout) {
             self.turns.push_back(rollout.clone());
         }
-        waiting.extend(letters);
+        waiting.extend(letters.iter().map(Packed::new));
         let surplus = waiting.len().saturating_sub(WAITING_MAX);
         waiting.drain(..surplus).count()
     }
@@ -56,7 +58,7 @@ impl Outbox {
             return None;
         }
         let rollout = self.turns.pop_front()?;
-        let letter = self.waiting.get_mut(&rollout)?.pop_front()?;
+        let letter = self.waiting.get_mut(&rollout)?.pop_front()?.open();
         self.underway.insert(rollout.clone());
         Some((rollout, letter))
     }
@@ -86,19 +88,19 @@ mod tests {
     }
 
     fn take(outbox: &mut Outbox) -> Option<String> {
-        outbox.take().map(|(rollout, letter)| format!("{} {}", rollout.name, letter.event.message))
+        outbox.take().map(|(rollout, letter)| format!("{} {}", rollout.name(), letter.event.message))
     }
 
     #[test]
     fn those_of_one_rollout_are_told_in_order_one_at_a_time_and_no_rollout_waits_for_all_of_another() {
         let mut outbox = Outbox::default();
         let [shop, till] = ["shop", "till"].map(|name| Key::new("default", name));
-        outbox.put(&shop, letters(&["one", "two"]));
-        outbox.put(&till, letters(&["one"]));
+        outbox.put(&shop, &letters(&["one", "two"]));
+        outbox.put(&till, &letters(&["one"]));
         assert_eq!(take(&mut outbox).as_deref(), Some("shop one"));
         assert_eq!(take(&mut outbox).as_deref(), Some("till one"));
         assert_eq!(take(&mut outbox), None, "the first of shop is under way");
-        outbox.put(&shop, letters(&["three"]));
+        outbox.put(&shop, &letters(&["three"]));
         assert_eq!(take(&mut outbox), None);
         for next in ["shop two", "shop three"] {
             outbox.told(&shop);
@@ -113,14 +115,14 @@ mod tests {
     fn few_are_under_way_at_once_and_not_without_end_may_wait() {
         let mut outbox = Outbox::default();
         for number in 0..9 {
-            outbox.put(&Key::new("default", &number.to_string()), letters(&["one"]));
+            outbox.put(&Key::new("default", &number.to_string()), &letters(&["one"]));
         }
         while outbox.take().is_some() {}
         assert_eq!((outbox.underway.len(), outbox.turns.len()), (UNDERWAY_MAX, 9 - UNDERWAY_MAX));
         let mut outbox = Outbox::default();
         let shop = Key::new("default", "shop");
-        outbox.put(&shop, letters(&["first"]));
-        assert_eq!(outbox.put(&shop, letters(&["later"; WAITING_MAX])), 1);
+        outbox.put(&shop, &letters(&["first"]));
+        assert_eq!(outbox.put(&shop, &letters(&["later"; WAITING_MAX])), 1);
         assert_eq!(take(&mut outbox).as_deref(), Some("shop later"));
     }
 }

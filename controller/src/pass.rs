@@ -80,7 +80,7 @@ pub struct Report {
 #[derive(Clone, Debug)]
 pub struct Untold {
     /// The status they go with.
-    pub status: RolloutStatus,
+    pub status: Box<RolloutStatus>,
     /// The events.
     pub events: Vec<Event>,
 }
@@ -168,14 +168,14 @@ pub async fn run_undecodable(means: &Means, rollout: &Key, object: &[u8], fault:
         Ok(written) => {
             means.metrics.counters.writes.status.add_one();
             let letters = letters(means, uid, vec![verdict.event]);
-            let waits = vec![(own, Until::Version(written.version()))];
+            let waits = vec![(own, Until::Version(written.version().as_str().into()))];
             Report { wrote: true, waits, letters, ..Report::default() }
         }
         Err(error) => {
             let outdated = error.verdict() == Verdict::Outdated;
             let mut report = failed(means, rollout, &error, outdated);
             if outdated {
-                report.waits.push((own, Until::After(version.to_owned())));
+                report.waits.push((own, Until::After(version.into())));
             }
             report
         }
@@ -270,7 +270,7 @@ async fn carry_out(means: &Means, rollout: &Key, observed: &Observed, mut decisi
     };
     let mut report = failed(means, rollout, &error, !waits.is_empty());
     if matches!(report.ending, Ending::Later(_)) && !decision.events.is_empty() {
-        report.untold = Some(Untold { status: decision.status, events: decision.events });
+        report.untold = Some(Untold { status: Box::new(decision.status), events: decision.events });
     }
     Report { wrote, waits, ..report }
 }
@@ -327,7 +327,7 @@ fn confession(observed: &Observed, refused: &Refused, now: Timestamp) -> Decisio
 /// Events whose status turns out to be written are told now; the others wait until that is certain.
 fn certain(means: &Means, observed: &Observed, untold: Option<Untold>) -> (Vec<Letter>, Option<Untold>) {
     match untold {
-        Some(untold) if observed.rollout.status.as_ref() == Some(&untold.status) => {
+        Some(untold) if observed.rollout.status.as_ref() == Some(&*untold.status) => {
             (letters(means, observed.uid(), untold.events), None)
         }
         untold => (Vec::new(), untold),

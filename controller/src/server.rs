@@ -1,6 +1,6 @@
 //! Calls to the API server, each bounded in time, each failure with a verdict on what to do about it.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use kube::{
     Api, Resource,
@@ -9,6 +9,7 @@ use kube::{
 };
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::Value;
+use tokio::sync::Semaphore;
 use verdigris_core::{decision::Precondition, observed::Refusal, workload::WorkloadKind};
 
 use crate::{items::WorkloadItem, lease::Fence};
@@ -36,6 +37,9 @@ pub fn is_field_manager(name: &str) -> bool {
 pub struct Server {
     client: kube::Client,
     timeout: Duration,
+    /// A call takes one while it is under way. Each needs a connection of its own (HTTP/1.1), which takes about 70 kB and is
+    /// kept for a while: without a bound, a hundred passes that read side by side would leave hundreds.
+    lanes: Arc<Semaphore>,
     /// Who we are in `managedFields`.
     manager: String,
     /// Nothing that changes anything is sent.
@@ -165,10 +169,11 @@ impl Written {
 }
 
 impl Server {
-    /// Speaks through `client` as `manager`; no call takes longer than `timeout`.
+    /// Speaks through `client` as `manager`; no call takes longer than `timeout`, and no more than `calls_max` are under way.
     #[must_use]
-    pub fn new(client: kube::Client, timeout: Duration, manager: String) -> Self {
-        Self { client, timeout, manager, read_only: false, fence: Fence::none() }
+    pub fn new(client: kube::Client, timeout: Duration, calls_max: usize, manager: String) -> Self {
+        let lanes = Arc::new(Semaphore::new(calls_max));
+        Self { client, timeout, lanes, manager, read_only: false, fence: Fence::none() }
     }
 
     /// The same, but nothing that changes anything is ever sent: each such call fails.
@@ -325,6 +330,8 @@ impl Server {
         what: String,
         call: impl Future<Output = kube::Result<T>>,
     ) -> Result<T, CallError> {
+        // It is never closed; and who waits here waits no longer than the calls before it may take.
+        let _lane = self.lanes.acquire().await;
         let cause = match tokio::time::timeout(self.timeout, call).await {
             Ok(Ok(answer)) => return Ok(answer),
             Ok(Err(kube::Error::Api(status))) => Cause::Answer(status),
@@ -389,7 +396,7 @@ mod tests {
     async fn a_change_under_way_is_dropped_when_the_fence_comes_down_and_none_leaves_after() {
         let (client, asked) = silent();
         let (keeper, fence) = Fence::lowered();
-        let server = Server::new(client, Duration::from_secs(30), FIELD_MANAGER.to_owned()).behind(fence);
+        let server = Server::new(client, Duration::from_secs(30), 8, FIELD_MANAGER.to_owned()).behind(fence);
         let (body, place) = (Value::Null, ("shop", "shop", None));
         let change = || server.patch::<Service>("patch".into(), place, Style::Merge, &body);
         assert!(matches!(change().await.unwrap_err().cause, Cause::NotLeading));
@@ -404,6 +411,22 @@ mod tests {
         let read = server.get::<Service>("shop", "shop").await;
         assert!(matches!(read.unwrap_err().cause, Cause::Timeout(_)));
         assert_eq!(asked.load(Ordering::Relaxed), 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn no_more_calls_are_under_way_than_may_be_and_all_get_their_turn() {
+        let (client, asked) = silent();
+        let server = Server::new(client, Duration::from_secs(30), 2, FIELD_MANAGER.to_owned());
+        let began = tokio::time::Instant::now();
+        let reads = futures::future::join_all((0..5).map(|_| server.get::<Service>("shop", "shop")));
+        tokio::pin!(reads);
+        for (after_seconds, under_way) in [(29, 2), (31, 4), (61, 5)] {
+            let until = began + Duration::from_secs(after_seconds);
+            assert!(tokio::time::timeout_at(until, &mut reads).await.is_err());
+            assert_eq!(asked.load(Ordering::Relaxed), under_way, "after {after_seconds} s");
+        }
+        assert!(reads.await.iter().all(|read| read.as_ref().is_err_and(|it| it.code().is_none())));
+        assert_eq!(began.elapsed().as_secs(), 90, "each had its own 30 s");
     }
 
     #[test]

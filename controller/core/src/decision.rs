@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use verdigris_crds::RolloutStatus;
 
@@ -268,7 +269,7 @@ pub struct ScaleWorkload {
 }
 
 /// A Kubernetes Event about the Rollout.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Event {
     /// Whether it is a `Warning` (else `Normal`).
     pub warning: bool,

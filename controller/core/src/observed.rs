@@ -5,6 +5,7 @@ pub mod analysis;
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use verdigris_crds::Rollout;
 
@@ -66,7 +67,7 @@ pub enum Fresh {
 }
 
 /// What a decision needs of a ReplicaSet; its pod template is not among it.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ReplicaSetSeen {
     /// `metadata.name`.
     pub name: String,
@@ -105,7 +106,7 @@ pub struct ReplicaSetSeen {
 }
 
 /// What a decision needs of a Service.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ServiceSeen {
     /// `metadata.name`.
     pub name: String,
@@ -133,7 +134,7 @@ pub struct Neighbour {
 }
 
 /// One endpoint of a Service, from its EndpointSlices.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct EndpointSeen {
     /// `targetRef.uid`, the pod's UID.
     pub pod_uid: Option<String>,

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::Value;
 use verdigris_crds::{Selector, SelectorExpression, keys};
 
 /// Why a selector cannot be used: the field below it, the value found, and what to write instead.
@@ -9,6 +10,15 @@ pub(crate) struct BadSelector {
     pub field: String,
     pub value: String,
     pub detail: String,
+}
+
+/// The labels of a pod template.
+#[must_use]
+pub fn labels_of(template: Option<&Value>) -> BTreeMap<String, String> {
+    let labels =
+        template.and_then(|template| template.pointer("/metadata/labels")).and_then(Value::as_object);
+    let text = |(label, value): (&String, &Value)| Some((label.clone(), value.as_str()?.to_owned()));
+    labels.into_iter().flatten().filter_map(text).collect()
 }
 
 /// Checks the operators and their values as the API server does for built-in kinds.

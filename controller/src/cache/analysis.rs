@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use kube::{Resource, ResourceExt};
+use kube::Resource;
 use serde_json::Value;
 use verdigris_core::{
     analysis::{named, reachable},
@@ -16,14 +16,14 @@ use verdigris_crds::{BlueGreenStrategy, RolloutStatus};
 use super::{
     Shown,
     index::Index,
-    store::{Changes, Store, Versioned},
+    store::{Changes, Store},
 };
 use crate::{
     items::{
         AnalysisRunItem, AnalysisTemplateItem, ClusterAnalysisTemplateItem, ROLLOUT_KIND, controller_of,
         key_of,
     },
-    key::{Key, Kind},
+    key::{Key, Kind, Version},
     metrics::{Metrics, facts::template_metrics},
 };
 
@@ -48,7 +48,6 @@ struct CachedRun {
 }
 
 struct CachedTemplate {
-    resource_version: String,
     /// The spec as JSON.
     spec: Box<[u8]>,
 }
@@ -83,8 +82,8 @@ impl AnalysisCache {
 
     /// The version of an AnalysisRun that is held.
     #[must_use]
-    pub fn run_version(&self, key: &Key) -> Option<&str> {
-        self.runs.get(key).map(Versioned::resource_version)
+    pub fn run_version(&self, key: &Key) -> Option<&Version> {
+        self.runs.version(key)
     }
 
     /// What a decision about a Rollout may look at.
@@ -101,14 +100,14 @@ impl AnalysisCache {
         let named_runs = status.into_iter().flat_map(|status| {
             [&status.pre_promotion_analysis_run_status, &status.post_promotion_analysis_run_status]
         });
-        let named_runs = named_runs.flatten().map(|run| Key::new(&rollout.namespace, &run.name));
+        let named_runs = named_runs.flatten().map(|run| Key::new(rollout.namespace(), &run.name));
         let runs = owned
             .cloned()
             .chain(named_runs)
-            .filter_map(|key| Some((key.name.clone(), self.runs.get(&key)?.seen.clone())))
+            .filter_map(|key| Some((key.name().to_owned(), self.runs.get(&key)?.seen.clone())))
             .collect();
         let names: Vec<TemplateName> = strategy.into_iter().flat_map(named).collect();
-        let templates = reachable(names, |name| self.template(&rollout.namespace, name));
+        let templates = reachable(names, |name| self.template(rollout.namespace(), name));
         let needs =
             |kind: Kind, needed: bool| self.troubles.get(&kind).filter(|_| needed && !self.listed(kind));
         let of_scope = |cluster: bool| templates.keys().any(|name| name.cluster_scope == cluster);
@@ -143,7 +142,7 @@ impl AnalysisCache {
         let mut concerned = BTreeSet::new();
         for (key, old) in &changes {
             self.metrics.run_shown(key, self.runs.get(key).map(|run| run.seen.phase.as_str()));
-            let rollout = |run: &CachedRun| Some(Key::new(&key.namespace, run.rollout.as_ref()?));
+            let rollout = |run: &CachedRun| Some(Key::new(key.namespace(), run.rollout.as_ref()?));
             if let Some(rollout) = old.as_ref().and_then(rollout) {
                 self.runs_by_rollout.unlink(rollout.clone(), key);
                 concerned.insert(rollout);
@@ -158,16 +157,16 @@ impl AnalysisCache {
 
     /// Takes in what the watch of AnalysisTemplates has shown; answers which Rollouts have to be looked at.
     pub fn template_shown(&mut self, shown: Shown<AnalysisTemplateItem>) -> BTreeSet<Key> {
-        let keep = |item: AnalysisTemplateItem| cached_template(item.resource_version(), item.spec());
+        let keep = |item: AnalysisTemplateItem| cached_template(item.spec());
         let changes = self.templates.shown(shown, |item| key_of(item.meta()), keep);
         tell(&self.metrics, &self.templates, &changes);
-        let namespaces: BTreeSet<&str> = changes.iter().map(|(key, _)| key.namespace.as_str()).collect();
-        self.analysed.iter().filter(|key| namespaces.contains(key.namespace.as_str())).cloned().collect()
+        let namespaces: BTreeSet<&str> = changes.iter().map(|(key, _)| key.namespace()).collect();
+        self.analysed.iter().filter(|key| namespaces.contains(key.namespace())).cloned().collect()
     }
 
     /// Takes in what the watch of ClusterAnalysisTemplates has shown; answers which Rollouts have to be looked at.
     pub fn cluster_template_shown(&mut self, shown: Shown<ClusterAnalysisTemplateItem>) -> BTreeSet<Key> {
-        let keep = |item: ClusterAnalysisTemplateItem| cached_template(item.resource_version(), item.spec());
+        let keep = |item: ClusterAnalysisTemplateItem| cached_template(item.spec());
         let changes = self.cluster_templates.shown(shown, |item| key_of(item.meta()), keep);
         tell(&self.metrics, &self.cluster_templates, &changes);
         if changes.is_empty() { BTreeSet::new() } else { self.analysed.clone() }
@@ -218,21 +217,6 @@ fn cached_run(item: AnalysisRunItem) -> CachedRun {
     CachedRun { seen, rollout }
 }
 
-fn cached_template(resource_version: Option<String>, spec: &Value) -> CachedTemplate {
-    CachedTemplate {
-        resource_version: resource_version.unwrap_or_default(),
-        spec: spec.to_string().into_bytes().into_boxed_slice(),
-    }
-}
-
-impl Versioned for CachedRun {
-    fn resource_version(&self) -> &str {
-        &self.seen.resource_version
-    }
-}
-
-impl Versioned for CachedTemplate {
-    fn resource_version(&self) -> &str {
-        &self.resource_version
-    }
+fn cached_template(spec: &Value) -> CachedTemplate {
+    CachedTemplate { spec: spec.to_string().into_bytes().into_boxed_slice() }
 }

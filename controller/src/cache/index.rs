@@ -21,7 +21,9 @@ impl<I> Default for Index<I> {
 impl<I: Clone + Ord> Index<I> {
     /// An object belongs to this from now on.
     pub fn link(&mut self, to: I, key: &Key) {
-        self.pairs.insert((to, key.clone()));
+        // All pairs of one thing hold the same name of it.
+        let held = self.from(to.clone()).next().map(|(held, _)| held).filter(|held| **held == to).cloned();
+        self.pairs.insert((held.unwrap_or(to), key.clone()));
     }
 
     /// It does not any more.
@@ -59,7 +61,8 @@ mod tests {
         }
         index.link(1, &keys[0]);
         index.link(3, &keys[0]);
-        let names = |index: &Index<i32>, of| index.of(&of).map(|key| key.name.clone()).collect::<Vec<_>>();
+        let names =
+            |index: &Index<i32>, of| index.of(&of).map(|key| key.name().to_owned()).collect::<Vec<_>>();
         assert_eq!(names(&index, 2), ["a", "b", "c"]);
         index.unlink(2, &keys[1]);
         index.unlink(2, &keys[1]);

@@ -7,21 +7,20 @@ use std::{
 
 use verdigris_core::{
     observed::{Neighbour, ServiceSeen},
-    selector,
+    selector::{self, labels_of},
     workload::Workload,
 };
 use verdigris_crds::Selector;
 
 use super::{Cache, CachedRollout, overlaps::Claims};
-use crate::{gather::labels_of, key::Key};
+use crate::key::Key;
 
 impl Cache {
     /// Services that a Rollout names and did not before, or the other way round: who else names them is concerned.
     pub(super) fn renamed(&self, key: &Key, old: Option<&CachedRollout>) -> BTreeSet<String> {
-        let none = BTreeSet::new();
-        let old = old.map_or(&none, |old| &old.services);
-        let new = self.rollouts.get(key).map_or(&none, |new| &new.services);
-        old.symmetric_difference(new).cloned().collect()
+        let old = old.map(CachedRollout::services).unwrap_or_default();
+        let new = self.rollouts.get(key).map(CachedRollout::services).unwrap_or_default();
+        old.symmetric_difference(&new).cloned().collect()
     }
 
     /// Files anew which pods a Rollout makes and selects; answers whose overlaps are others than before.
@@ -30,8 +29,8 @@ impl Cache {
             let workload = cached.workload_key(key).and_then(|workload| self.workloads.get(&workload));
             match workload {
                 Some(Workload::There(seen)) => {
-                    let selector = cached.claims.selector.clone().or(seen.selector);
-                    Arc::new(Claims::new(selector, &labels_of(Some(&seen.template))))
+                    let selector = cached.claims.selector().or(seen.selector);
+                    Arc::new(Claims::new(selector.as_ref(), &labels_of(Some(&seen.template))))
                 }
                 Some(Workload::Missing | Workload::Unreadable(_)) | None => Arc::clone(&cached.claims),
             }
@@ -40,9 +39,9 @@ impl Cache {
     }
 
     /// Services that carry this Rollout's name as their manager's.
-    pub fn services_managed_by(&self, rollout: &Key) -> impl Iterator<Item = &ServiceSeen> {
+    pub fn services_managed_by(&self, rollout: &Key) -> impl Iterator<Item = ServiceSeen> {
         let keys = self.services_by_manager.of(rollout);
-        keys.filter_map(|key| self.services.get(key))
+        keys.filter_map(|key| self.service(key))
     }
 
     /// Rollouts other than this one that name one of these Services, whose selector matches these labels, or whose pods
@@ -55,7 +54,7 @@ impl Cache {
         selector: Option<&Selector>,
         labels: &BTreeMap<String, String>,
     ) -> BTreeMap<String, Neighbour> {
-        let namespace = &rollout.namespace;
+        let namespace = rollout.namespace();
         let naming =
             services.iter().flat_map(|service| self.rollouts_by_service.of(&Key::new(namespace, service)));
         let overlapping = self.overlaps.with(rollout, selector, labels);
@@ -63,12 +62,12 @@ impl Cache {
         let seen = others.into_iter().filter_map(|key| {
             let cached = self.rollouts.get(key)?;
             let neighbour = Neighbour {
-                name: key.name.clone(),
+                name: key.name().to_owned(),
                 created: cached.created,
-                services: cached.services.clone(),
+                services: cached.services(),
                 overlaps: overlapping.contains(key),
             };
-            Some((key.name.clone(), neighbour))
+            Some((key.name().to_owned(), neighbour))
         });
         seen.collect()
     }
@@ -96,7 +95,8 @@ pub fn services_named(object: &serde_json::Value) -> BTreeSet<String> {
 #[must_use]
 pub(super) fn claims(object: &serde_json::Value) -> Claims {
     let spec = &object["spec"];
-    Claims::new(serde_json::from_value(spec["selector"].clone()).ok(), &labels_of(spec.get("template")))
+    let selector: Option<Selector> = serde_json::from_value(spec["selector"].clone()).ok();
+    Claims::new(selector.as_ref(), &labels_of(spec.get("template")))
 }
 
 /// Whether a selector that asks for anything at all matches these labels.

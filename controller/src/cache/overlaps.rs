@@ -18,14 +18,14 @@ use crate::key::Key;
 /// What a Rollout says of its pods.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Claims {
-    /// Which it takes for its own.
-    pub selector: Option<Selector>,
+    /// Which it takes for its own, as JSON.
+    selector: Option<Box<str>>,
     /// Labels of the pods that it makes, `label=value` a line.
     labels: Box<str>,
 }
 
-/// A namespace, and `label=value` in it; nothing: any labels.
-type Place = (String, String);
+/// A namespace, and instead of a name `label=value`; nothing: any labels.
+type Place = Key;
 
 /// What is claimed by all Rollouts.
 #[derive(Default)]
@@ -36,9 +36,14 @@ pub(super) struct Overlaps {
 }
 
 impl Claims {
-    pub fn new(selector: Option<Selector>, labels: &BTreeMap<String, String>) -> Self {
-        let lines: Vec<String> = labels.iter().map(|(label, value)| term(label, value)).collect();
-        Self { selector, labels: lines.join("\n").into() }
+    pub fn new(selector: Option<&Selector>, labels: &BTreeMap<String, String>) -> Self {
+        let selector = selector.and_then(|selector| serde_json::to_string(selector).ok()).map(Box::from);
+        Self { selector, labels: lines_of(labels).into() }
+    }
+
+    /// Which pods it takes for its own.
+    pub fn selector(&self) -> Option<Selector> {
+        serde_json::from_str(self.selector.as_deref()?).ok()
     }
 
     fn labels(&self) -> BTreeMap<String, String> {
@@ -47,7 +52,7 @@ impl Claims {
     }
 
     fn selects(&self, labels: &BTreeMap<String, String>) -> bool {
-        self.selector.as_ref().is_some_and(|selector| selects(selector, labels))
+        self.selector().is_some_and(|selector| selects(&selector, labels))
     }
 }
 
@@ -59,13 +64,14 @@ impl Overlaps {
         }
         let mut concerned = BTreeSet::new();
         if let Some(old) = self.filed.remove(key) {
-            concerned.extend(self.with(key, old.selector.as_ref(), &old.labels()));
+            concerned.extend(self.with(key, old.selector().as_ref(), &old.labels()));
             self.unfile(key, &old);
         }
         let Some(new) = claims else { return concerned };
-        concerned.extend(self.with(key, new.selector.as_ref(), &new.labels()));
-        let namespace = &key.namespace;
-        let by = new.selector.as_ref().and_then(|selector| fewest(selector, namespace, &self.selectors));
+        let selector = new.selector();
+        concerned.extend(self.with(key, selector.as_ref(), &new.labels()));
+        let namespace = key.namespace();
+        let by = selector.and_then(|selector| fewest(&selector, namespace, &self.selectors));
         for place in by.into_iter().flatten() {
             self.selectors.link(place, key);
         }
@@ -83,31 +89,36 @@ impl Overlaps {
         selector: Option<&Selector>,
         labels: &BTreeMap<String, String>,
     ) -> BTreeSet<Key> {
-        let namespace = &key.namespace;
-        let claims = Claims::new(selector.cloned(), labels);
-        let selecting = found(&self.selectors, places_of(namespace, &claims.labels));
+        let namespace = key.namespace();
+        let lines = lines_of(labels);
+        let selecting = found(&self.selectors, places_of(namespace, &lines));
         let selecting = selecting.filter(|it| self.filed.get(*it).is_some_and(|it| it.selects(labels)));
-        let by = claims.selector.as_ref().and_then(|selector| fewest(selector, namespace, &self.templates));
+        let by = selector.and_then(|selector| fewest(selector, namespace, &self.templates));
         let selected = found(&self.templates, by.into_iter().flatten());
-        let selected =
-            selected.filter(|it| self.filed.get(*it).is_some_and(|it| claims.selects(&it.labels())));
+        let is_selected = |it: &Claims| selector.is_some_and(|selector| selects(selector, &it.labels()));
+        let selected = selected.filter(|it| self.filed.get(*it).is_some_and(|it| is_selected(it)));
         selecting.chain(selected).filter(|other| *other != key).cloned().collect()
     }
 
     /// How many selectors are found under a label.
     #[cfg(test)]
     pub fn filed_under(&self, namespace: &str, label: &str) -> usize {
-        self.selectors.of(&(namespace.to_owned(), label.to_owned())).count()
+        self.selectors.of(&Place::new(namespace, label)).count()
     }
 
     fn unfile(&mut self, key: &Key, old: &Claims) {
-        for place in old.selector.iter().flat_map(|it| requirements(it, &key.namespace)).flatten() {
+        for place in old.selector().iter().flat_map(|it| requirements(it, key.namespace())).flatten() {
             self.selectors.unlink(place, key);
         }
-        for place in places_of(&key.namespace, &old.labels) {
+        for place in places_of(key.namespace(), &old.labels) {
             self.templates.unlink(place, key);
         }
     }
+}
+
+fn lines_of(labels: &BTreeMap<String, String>) -> String {
+    let lines: Vec<String> = labels.iter().map(|(label, value)| term(label, value)).collect();
+    lines.join("\n")
 }
 
 fn term(label: &str, value: &str) -> String {
@@ -116,7 +127,7 @@ fn term(label: &str, value: &str) -> String {
 
 /// Under which labels are found, and what asks for no value of any.
 fn places_of(namespace: &str, labels: &str) -> impl Iterator<Item = Place> {
-    labels.lines().chain([""]).map(|line| (namespace.to_owned(), line.to_owned()))
+    labels.lines().chain([""]).map(|line| Place::new(namespace, line))
 }
 
 fn found(index: &Index<Place>, places: impl Iterator<Item = Place>) -> impl Iterator<Item = &Key> {
@@ -125,7 +136,7 @@ fn found(index: &Index<Place>, places: impl Iterator<Item = Place>) -> impl Iter
 
 /// For each requirement that asks for values: where labels are found that hold it. The last asks for nothing.
 fn requirements(selector: &Selector, namespace: &str) -> Vec<Vec<Place>> {
-    let place = |term: String| (namespace.to_owned(), term);
+    let place = |term: String| Place::new(namespace, &term);
     let pairs = selector.match_labels.iter().flatten().map(|(label, value)| vec![place(term(label, value))]);
     let listed = selector.match_expressions.iter().flatten().filter(|it| it.operator == "In");
     let listed =

@@ -2,21 +2,22 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::Shown;
-use crate::key::{Key, at_least};
+use kube::Resource;
 
-/// Has a version.
-pub trait Versioned {
-    /// `metadata.resourceVersion`.
-    fn resource_version(&self) -> &str;
-}
+use super::Shown;
+use crate::key::{Key, Version};
 
 /// Objects of one kind by key.
 pub struct Store<V> {
-    entries: BTreeMap<Key, V>,
+    entries: BTreeMap<Key, Entry<V>>,
     /// While a list is being read: what it has shown so far.
     listing: Option<BTreeSet<Key>>,
     listed: bool,
+}
+
+struct Entry<V> {
+    version: Version,
+    value: V,
 }
 
 /// What changed, and what was there before.
@@ -28,7 +29,7 @@ impl<V> Default for Store<V> {
     }
 }
 
-impl<V: Versioned> Store<V> {
+impl<V> Store<V> {
     /// Whether a list was read to its end once.
     pub fn listed(&self) -> bool {
         self.listed
@@ -41,17 +42,23 @@ impl<V: Versioned> Store<V> {
 
     /// One object.
     pub fn get(&self, key: &Key) -> Option<&V> {
-        self.entries.get(key)
+        self.entries.get(key).map(|entry| &entry.value)
+    }
+
+    /// The version in which it is held.
+    pub fn version(&self, key: &Key) -> Option<&Version> {
+        self.entries.get(key).map(|entry| &entry.version)
     }
 
     /// The objects of one namespace.
     pub fn within(&self, namespace: &str) -> impl Iterator<Item = (&Key, &V)> {
         let from = Key::new(namespace, "");
-        self.entries.range(from..).take_while(move |(key, _)| key.namespace == namespace)
+        let within = self.entries.range(from..).take_while(move |(key, _)| key.namespace() == namespace);
+        within.map(|(key, entry)| (key, &entry.value))
     }
 
     /// Takes in what the watch has shown, each object through `keep`.
-    pub fn shown<T>(
+    pub fn shown<T: Resource>(
         &mut self,
         shown: Shown<T>,
         key_of: impl Fn(&T) -> Key,
@@ -59,17 +66,15 @@ impl<V: Versioned> Store<V> {
     ) -> Changes<V> {
         match shown {
             Shown::There(item) => {
-                let (key, value) = (key_of(&item), keep(item));
+                let (key, version) = (self.shared(key_of(&item)), Version::of(&item));
                 // A live read may have shown a newer version than the watch has come to.
-                let old = self.entries.get(&key);
-                if old.is_some_and(|old| !at_least(value.resource_version(), old.resource_version())) {
+                if self.version(&key).is_some_and(|held| !version.is_at_least(held)) {
                     return Vec::new();
                 }
                 if let Some(listing) = &mut self.listing {
                     listing.insert(key.clone());
                 }
-                let old = self.entries.insert(key.clone(), value);
-                vec![(key, old)]
+                self.put(key, version, keep(item))
             }
             Shown::Gone(item) => self.removed(key_of(&item)),
             Shown::Absent(key) => self.removed(key),
@@ -78,10 +83,9 @@ impl<V: Versioned> Store<V> {
                 Vec::new()
             }
             Shown::Listed(item) => {
-                let (key, value) = (key_of(&item), keep(item));
+                let (key, version) = (self.shared(key_of(&item)), Version::of(&item));
                 self.listing.get_or_insert_default().insert(key.clone());
-                let old = self.entries.insert(key.clone(), value);
-                vec![(key, old)]
+                self.put(key, version, keep(item))
             }
             Shown::ListEnds => {
                 let listing = self.listing.take().unwrap_or_default();
@@ -94,13 +98,23 @@ impl<V: Versioned> Store<V> {
     }
 
     /// Puts another value in the place of one that is there.
-    pub fn replace(&mut self, key: &Key, value: V) {
+    pub fn replace(&mut self, key: &Key, version: Version, value: V) {
         if let Some(old) = self.entries.get_mut(key) {
-            *old = value;
+            *old = Entry { version, value };
         }
     }
 
+    fn put(&mut self, key: Key, version: Version, value: V) -> Changes<V> {
+        let old = self.entries.insert(key.clone(), Entry { version, value });
+        vec![(key, old.map(|old| old.value))]
+    }
+
+    /// The same key as it is held already, so that all who hold it hold the same.
+    fn shared(&self, key: Key) -> Key {
+        self.entries.get_key_value(&key).map_or(key, |(held, _)| held.clone())
+    }
+
     fn removed(&mut self, key: Key) -> Changes<V> {
-        self.entries.remove(&key).map(|old| (key, Some(old))).into_iter().collect()
+        self.entries.remove(&key).map(|old| (key, Some(old.value))).into_iter().collect()
     }
 }

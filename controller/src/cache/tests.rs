@@ -42,7 +42,7 @@ fn key(name: &str) -> Key {
 }
 
 fn names(concerned: &BTreeSet<Key>) -> Vec<&str> {
-    concerned.iter().map(|key| key.name.as_str()).collect()
+    concerned.iter().map(|key| key.name()).collect()
 }
 
 #[test]
@@ -110,7 +110,7 @@ fn a_watch_that_lags_behind_a_live_read_changes_nothing() {
     cache.service_shown(Shown::There(service("a", 9)));
     assert!(cache.service_shown(Shown::There(service("a", 8))).is_empty());
     let object = ObjectId { kind: Kind::Service, key: key("a") };
-    assert_eq!(cache.version(&object), Some("9"));
+    assert_eq!(cache.version(&object), Some(&"9".into()));
     cache.service_shown(Shown::Absent(key("a")));
     assert_eq!(cache.version(&object), None);
 }

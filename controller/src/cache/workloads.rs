@@ -4,13 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use verdigris_core::workload::{Workload, WorkloadKind, WorkloadSeen};
 
-use super::{
-    Shown,
-    index::Index,
-    key_of_item,
-    store::{Store, Versioned},
+use super::{Shown, index::Index, key_of_item, store::Store};
+use crate::{
+    items::WorkloadItem,
+    key::{Key, Version},
 };
-use crate::{items::WorkloadItem, key::Key};
 
 /// Kind, namespace and name of a workload.
 pub type WorkloadKey = (WorkloadKind, Key);
@@ -26,16 +24,7 @@ pub(super) struct Workloads {
 }
 
 /// Of a workload that nobody references only the version is kept.
-struct CachedWorkload {
-    resource_version: String,
-    seen: Option<Box<WorkloadSeen>>,
-}
-
-impl Versioned for CachedWorkload {
-    fn resource_version(&self) -> &str {
-        &self.resource_version
-    }
-}
+type CachedWorkload = Option<Box<WorkloadSeen>>;
 
 impl Workloads {
     /// Kinds that some Rollout references. It is asked at each change that a watch shows, so it walks no references.
@@ -66,12 +55,12 @@ impl Workloads {
         if let Some(why) = self.troubles.get(kind) {
             return Some(Workload::Unreadable(why.clone()));
         }
-        let seen = self.kinds.get(kind)?.get(key)?.seen.clone()?;
+        let seen = self.kinds.get(kind)?.get(key)?.clone()?;
         Some(Workload::There(seen))
     }
 
-    pub fn version(&self, kind: WorkloadKind, key: &Key) -> Option<&str> {
-        self.kinds.get(&kind)?.get(key).map(Versioned::resource_version)
+    pub fn version(&self, kind: WorkloadKind, key: &Key) -> Option<&Version> {
+        self.kinds.get(&kind)?.version(key)
     }
 
     /// Takes in what the watch of one kind has shown; answers which Rollouts have to be looked at.
@@ -79,13 +68,12 @@ impl Workloads {
         let referenced = &self.rollouts;
         let store = self.kinds.entry(kind).or_default();
         let changes = store.shown(shown, key_of_item, |item| {
-            let seen = item.seen_if(|key| referenced.of(&(kind, key)).next().is_some());
-            CachedWorkload { resource_version: seen.0, seen: seen.1 }
+            item.seen_if(|key| referenced.of(&(kind, key)).next().is_some())
         });
         let mut concerned = BTreeSet::new();
         for (key, old) in changes {
-            let new = store.get(&key).map(|cached| &cached.seen);
-            let is_same = old.is_some_and(|old| new.is_some_and(|new| says_the_same(&old.seen, new)));
+            let new = store.get(&key);
+            let is_same = old.is_some_and(|old| new.is_some_and(|new| says_the_same(&old, new)));
             if !is_same {
                 concerned.extend(referenced.of(&(kind, key)).cloned());
             }
@@ -96,14 +84,8 @@ impl Workloads {
     /// A live read has shown a workload that is referenced since a moment ago. If the watch has not shown it yet, it will.
     pub fn read(&mut self, (kind, key): &WorkloadKey, seen: &WorkloadSeen) {
         let Some(store) = self.kinds.get_mut(kind) else { return };
-        if store.get(key).is_some_and(|cached| cached.seen.is_none()) {
-            store.replace(
-                key,
-                CachedWorkload {
-                    resource_version: seen.resource_version.clone(),
-                    seen: Some(Box::new(seen.clone())),
-                },
-            );
+        if store.get(key).is_some_and(Option::is_none) {
+            store.replace(key, seen.resource_version.as_str().into(), Some(Box::new(seen.clone())));
         }
     }
 
@@ -126,7 +108,7 @@ impl Workloads {
 }
 
 /// Whether nothing has changed but the version, as when only the status did.
-fn says_the_same(old: &Option<Box<WorkloadSeen>>, new: &Option<Box<WorkloadSeen>>) -> bool {
+fn says_the_same(old: &CachedWorkload, new: &CachedWorkload) -> bool {
     let (Some(old), Some(new)) = (old, new) else { return old.is_none() && new.is_none() };
     WorkloadSeen { resource_version: new.resource_version.clone(), ..(**old).clone() } == **new
 }

@@ -13,7 +13,7 @@ impl Commit<'_> {
     pub(super) async fn label(&mut self, change: &PodChange, why: &str) -> Result<(), CallError> {
         let (pod, what) = (&change.at, format!("label pod {}", change.at.name));
         let metadata = json!({"uid": pod.uid, "labels": change.labels, "annotations": change.annotations});
-        let place = (self.rollout.namespace.as_str(), pod.name.as_str(), None);
+        let place = (self.rollout.namespace(), pod.name.as_str(), None);
         let body = json!({"metadata": metadata});
         match self.server.patch::<Pod>(what.clone(), place, Style::Merge, &body).await {
             Ok(_) => {
@@ -29,7 +29,7 @@ impl Commit<'_> {
 
     /// Asks pod after pod until enough of them leave.
     pub(super) async fn evict(&mut self, evictions: &Evictions, why: &str) -> Result<(), CallError> {
-        let namespace = &self.rollout.namespace;
+        let namespace = self.rollout.namespace();
         let mut gone = 0;
         for pod in &evictions.pods {
             if gone == evictions.most {

@@ -12,7 +12,7 @@ use crate::{
     barrier::Sight,
     cache::Shown,
     items::key_of,
-    key::{Key, Kind, ObjectId},
+    key::{Key, Kind, ObjectId, Version},
     watches::{Change, Trouble, Watches, watch_workloads},
 };
 
@@ -90,9 +90,9 @@ impl Controller {
         };
         self.works(kind);
         let object = ObjectId { kind, key: key_of(item.meta()) };
-        let version = item.meta().resource_version.as_deref().unwrap_or_default();
-        let sight =
-            if matches!(shown, Shown::Gone(_)) { Sight::Gone(version) } else { Sight::There(version) };
+        let version = Version::of(item);
+        let is_gone = matches!(shown, Shown::Gone(_));
+        let sight = if is_gone { Sight::Gone(&version) } else { Sight::There(&version) };
         let free = self.barrier.saw(&object, sight);
         self.free(free);
     }

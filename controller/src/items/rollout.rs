@@ -32,10 +32,10 @@ pub struct Undecodable {
 }
 
 impl RolloutItem {
-    /// The whole object as bytes, the most compact form it can be kept in.
+    /// The whole object as JSON.
     #[must_use]
-    pub fn to_bytes(&self) -> Box<[u8]> {
-        self.object.to_string().into_bytes().into_boxed_slice()
+    pub fn to_bytes(&self) -> Vec<u8> {
+        self.object.to_string().into_bytes()
     }
 
     /// Who wrote the controller's part of its status last.

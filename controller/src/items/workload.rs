@@ -34,13 +34,8 @@ struct WorkloadSpec {
 
 impl WorkloadItem {
     /// Its version; and what a decision needs of it, where `is_referenced` says so of its key.
-    pub(crate) fn seen_if(
-        self,
-        is_referenced: impl FnOnce(Key) -> bool,
-    ) -> (String, Option<Box<WorkloadSeen>>) {
-        let version = self.metadata.resource_version.clone().unwrap_or_default();
-        let is_referenced = is_referenced(key_of(&self.metadata));
-        (version, is_referenced.then(|| Box::new(self.seen())))
+    pub(crate) fn seen_if(self, is_referenced: impl FnOnce(Key) -> bool) -> Option<Box<WorkloadSeen>> {
+        is_referenced(key_of(&self.metadata)).then(|| Box::new(self.seen()))
     }
 
     /// What a decision needs of it.

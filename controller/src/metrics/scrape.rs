@@ -117,8 +117,8 @@ fn each<T>(
     let from = after.map_or(Unbounded, Excluded);
     for (count, (key, object)) in objects.range((from, Unbounded)).enumerate() {
         labels.clear();
-        label(&mut labels, "namespace", &key.namespace);
-        label(&mut labels, "name", &key.name);
+        label(&mut labels, "namespace", key.namespace());
+        label(&mut labels, "name", key.name());
         write(&labels, object, text);
         if count + 1 == PIECE_OBJECTS || text.len() >= PIECE_BYTES {
             return Some(key.clone());

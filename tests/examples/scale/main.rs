@@ -2,7 +2,7 @@
 //!
 //! N Rollouts with ten old versions each, all at rest as the controller left them, and 20,000 ReplicaSets of others, on the
 //! embedded API server over TLS. How long from the program's start until its caches are filled; its memory then; its
-//! processor time while nothing happens.
+//! processor time while nothing happens; and the memory of a second replica that stands by.
 
 mod objects;
 
@@ -12,6 +12,7 @@ use anyhow::{Context, Result, ensure};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
+    process::Child,
     time::{Instant, sleep},
 };
 use verdigris_control_plane::usage::Usage;
@@ -36,8 +37,8 @@ fn main() -> Result<()> {
     let one = objects::one_at_rest()?;
     println!("{} objects a Rollout, {FOREIGN} foreign ReplicaSets", one.len());
     println!(
-        "{:>8}  {:>14}  {:>11}  {:>9}  {:>12}  {:>9}",
-        "Rollouts", "start → synced", "resident", "peak", "CPU to there", "idle CPU"
+        "{:>8}  {:>14}  {:>11}  {:>9}  {:>12}  {:>9}  {:>11}",
+        "Rollouts", "start → synced", "resident", "peak", "CPU to there", "idle CPU", "standing by"
     );
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     for count in counts {
@@ -51,29 +52,42 @@ async fn measure(program: &str, one: &objects::AtRest, count: usize) -> Result<(
     let server = &served.server;
     server.restore((0..count).flat_map(|number| one.copy(number))).context("restoring Rollouts")?;
     server.restore((0..FOREIGN).map(objects::foreign)).context("restoring foreign ReplicaSets")?;
+    server.restore([objects::lease_of_another()]).context("restoring a Lease")?;
     let before = server.write_count();
-    let health_port = free_port().await?;
-    let began = Instant::now();
-    let mut controller = served.start_controller(program, &["--healthzPort", &health_port.to_string()])?;
-    let usage = Usage::of("controller", controller.id().context("the controller ended")?);
-    while !is_ready(health_port).await {
-        ensure!(began.elapsed() < READY_MAX, "not ready after {} s", READY_MAX.as_secs());
-        ensure!(controller.try_wait()?.is_none(), "the controller ended");
-        sleep(Duration::from_millis(10)).await;
-    }
-    let synced = began.elapsed();
+    let (mut controller, usage, synced) = start(&served, program, "--leader-elect=false").await?;
     sleep(SETTLE).await;
     let (resident, settled) = (usage.resident_mib()?, usage.cpu_seconds()?);
     sleep(IDLE).await;
     let idle = (usage.cpu_seconds()? - settled) / IDLE.as_secs_f64() * 1000.0;
+    let peak = usage.peak_mib()?;
+    controller.kill().await.context("ending the controller")?;
+    let (mut second, standing_by, _) = start(&served, program, "--leader-elect=true").await?;
+    sleep(SETTLE).await;
     println!(
-        "{count:>8}  {:>12} ms  {resident:>7.1} MiB  {:>5.1} MiB  {settled:>10.2} s  {idle:>4.1} ms/s",
+        "{count:>8}  {:>12} ms  {resident:>7.1} MiB  {peak:>5.1} MiB  {settled:>10.2} s  {idle:>4.1} ms/s  {:>7.1} MiB",
         synced.as_millis(),
-        usage.peak_mib()?
+        standing_by.resident_mib()?
     );
-    let written = server.write_count() - before;
+    // One that takes no part in the election marks a Lease, once.
+    let writes = server.writes_since(before);
+    let written = writes.iter().filter(|write| write.plural != "leases").count();
     ensure!(written == 0, "{written} writes though nothing was to be done");
-    controller.kill().await.context("ending the controller")
+    second.kill().await.context("ending the second replica")
+}
+
+/// A replica whose caches are filled, and how long that took.
+async fn start(served: &Served, program: &str, leader_elect: &str) -> Result<(Child, Usage, Duration)> {
+    let health_port = free_port().await?;
+    let began = Instant::now();
+    let mut replica =
+        served.start_controller(program, &[leader_elect, "--healthzPort", &health_port.to_string()])?;
+    let usage = Usage::of("controller", replica.id().context("the controller ended")?);
+    while !is_ready(health_port).await {
+        ensure!(began.elapsed() < READY_MAX, "not ready after {} s", READY_MAX.as_secs());
+        ensure!(replica.try_wait()?.is_none(), "the controller ended");
+        sleep(Duration::from_millis(10)).await;
+    }
+    Ok((replica, usage, began.elapsed()))
 }
 
 async fn is_ready(port: u16) -> bool {

@@ -116,3 +116,15 @@ pub fn foreign(number: usize) -> Value {
         "status": {"replicas": 1, "readyReplicas": 1, "availableReplicas": 1, "observedGeneration": 1},
     })
 }
+
+/// The Lease of a leader that is silent for an hour: who takes part in the election stands by.
+pub fn lease_of_another() -> Value {
+    json!({
+        "apiVersion": "coordination.k8s.io/v1",
+        "kind": "Lease",
+        "metadata": {"name": "argo-rollouts-controller-lock", "namespace": "default", "uid": "lease",
+            "creationTimestamp": "2026-11-21T08:00:00Z"},
+        "spec": {"holderIdentity": "another", "leaseDurationSeconds": 3600, "leaseTransitions": 0,
+            "acquireTime": "2026-11-21T08:00:00.000000Z", "renewTime": "2026-11-21T08:00:00.000000Z"},
+    })
+}
