@@ -10,6 +10,13 @@ use kube::config::{
 
 use crate::{go_bool, go_duration, proxy};
 
+/// For how long an answer that is awaited may be silent, unless `--request-timeout` says less or more; then its connection is
+/// given up. Where the other end is gone without a word (a node that lost its network, a load balancer that forgot the
+/// connection), a watch looks as if nothing happened in the cluster: for five minutes, were it for kube-runtime alone.
+/// kube-apiserver sends each watch a bookmark once a minute, however quiet the cluster is. Where a server sends none, a watch
+/// begins anew from where it was, which costs one request.
+pub const SILENCE_MAX: Duration = Duration::from_secs(100);
+
 /// kubectl's connection flags, in one table.
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Connection")]
@@ -244,12 +251,14 @@ impl ConnectionArgs {
         if let Some(namespace) = &self.namespace {
             config.default_namespace.clone_from(namespace);
         }
+        config.read_timeout = Some(SILENCE_MAX);
         if !self.request_timeout.is_zero() {
             config.connect_timeout = Some(self.request_timeout);
             config.read_timeout = Some(self.request_timeout);
             config.write_timeout = Some(self.request_timeout);
-            config.reset_reader_on_write = true;
         }
+        // A connection that waited in the pool was not silent: nobody asked.
+        config.reset_reader_on_write = true;
     }
 }
 

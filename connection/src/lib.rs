@@ -5,4 +5,4 @@ pub mod go_bool;
 pub mod go_duration;
 mod proxy;
 
-pub use flags::{Connection, ConnectionArgs, ConnectionError};
+pub use flags::{Connection, ConnectionArgs, ConnectionError, SILENCE_MAX};

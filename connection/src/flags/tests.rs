@@ -89,3 +89,16 @@ fn an_address_alone_is_enough() {
     assert_eq!(kubeconfig.current_context.as_deref(), Some("flags"));
     assert_eq!(cluster(&kubeconfig, "flags").server.as_deref(), Some("http://127.0.0.1:8001"));
 }
+
+#[test]
+fn an_answer_may_be_silent_for_as_long_as_the_flag_says_or_for_more_than_a_bookmark_takes_to_come() {
+    let silence = |request_timeout| {
+        let mut config = Config::new("https://near.example:6443".parse().unwrap());
+        ConnectionArgs { request_timeout, ..ConnectionArgs::default() }.apply_to_config(&mut config);
+        assert!(config.reset_reader_on_write, "what waits in the pool is not silent");
+        config.read_timeout
+    };
+    assert_eq!(silence(Duration::from_secs(5)), Some(Duration::from_secs(5)));
+    assert!(silence(Duration::ZERO).is_some_and(|silence| silence > Duration::from_secs(75)));
+    assert!(silence(Duration::ZERO).is_some_and(|silence| silence < Duration::from_secs(295)));
+}
