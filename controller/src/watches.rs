@@ -16,6 +16,7 @@ use kube::{
     runtime::watcher::{self, Event},
 };
 use serde::de::DeserializeOwned;
+use tokio::time::timeout;
 use verdigris_core::workload::WorkloadKind;
 use verdigris_crds::keys;
 
@@ -34,6 +35,8 @@ use crate::{
 const WAIT_MIN: Duration = Duration::from_millis(500);
 /// Longest wait, before the dice.
 const WAIT_MAX: Duration = Duration::from_secs(30);
+/// A watch that is silent for so long after a failure goes on. More than a server may take to take no connection, 30 s.
+const CALM: Duration = Duration::from_secs(40);
 /// Objects to a page of a list: pages are parsed whole, so this bounds the memory that a list takes.
 const PAGE_SIZE: u32 = 50;
 
@@ -58,6 +61,8 @@ pub enum Change {
     ClusterAnalysisTemplate(Shown<ClusterAnalysisTemplateItem>),
     /// It cannot be watched just now; it is tried again.
     Trouble(Kind, Trouble),
+    /// It is watched again, and nothing has happened since.
+    Calm(Kind),
 }
 
 /// Why something cannot be watched just now.
@@ -221,7 +226,19 @@ impl<K> Watch<K> {
             tokio::time::sleep(self.wait).await;
             self.wait = Duration::ZERO;
         }
-        let shown = match self.events.next().await? {
+        let event = if self.failures == 0 {
+            self.events.next().await?
+        } else {
+            // A watch that goes on where it was says so with nothing.
+            match timeout(CALM, self.events.next()).await {
+                Ok(event) => event?,
+                Err(_) => {
+                    self.failures = 0;
+                    return Some(Change::Calm(kind));
+                }
+            }
+        };
+        let shown = match event {
             // That a list is begun does not mean that it will be answered.
             Ok(Event::Init) => return Some(wrap(Shown::ListBegins)),
             Ok(Event::InitApply(item)) => Shown::Listed(item),
@@ -277,6 +294,8 @@ pub fn with_sources(error: &dyn std::error::Error) -> String {
 
 #[cfg(test)]
 mod tests {
+    use k8s_openapi::api::core::v1::Service;
+
     use super::*;
 
     #[test]
@@ -291,6 +310,17 @@ mod tests {
             let wait = waits(7)[at].as_secs_f64();
             assert!((base..=base * 1.25).contains(&wait), "{at}: {wait}");
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn after_an_interruption_silence_says_that_the_watch_goes_on_once() {
+        let events = stream::iter([Err(watcher::Error::NoResourceVersion)]).chain(stream::pending());
+        let dice = fastrand::Rng::with_seed(7);
+        let mut watch = Watch::<Service> { events: events.boxed(), dice, failures: 0, wait: Duration::ZERO };
+        let mut next = async || watch.next(Kind::Service, |_| Change::Calm(Kind::Rollout)).await;
+        assert!(matches!(next().await, Some(Change::Trouble(Kind::Service, _))));
+        assert!(matches!(next().await, Some(Change::Calm(Kind::Service))));
+        assert!(timeout(CALM * 100, next()).await.is_err(), "it was said");
     }
 
     #[test]

@@ -74,6 +74,10 @@ impl Controller {
                 self.cache.analysis.cluster_template_shown(shown)
             }
             Change::Trouble(kind, trouble) => self.has_trouble(kind, trouble),
+            Change::Calm(kind) => {
+                self.works(kind);
+                BTreeSet::new()
+            }
         };
         for rollout in concerned {
             self.look_at(&rollout, now);
