@@ -35,8 +35,12 @@ use crate::{
 const WAIT_MIN: Duration = Duration::from_millis(500);
 /// Longest wait, before the dice.
 const WAIT_MAX: Duration = Duration::from_secs(30);
-/// A watch that is silent for so long after a failure goes on. More than a server may take to take no connection, 30 s.
-const CALM: Duration = Duration::from_secs(40);
+/// So long an attempt to connect may take: kube's limit.
+const CONNECT_MAX: Duration = Duration::from_secs(30);
+/// A watch that is silent for so long after a failure goes on. More than the next attempt may take to fail: a server may take
+/// its time to take the connection, and then say nothing.
+const CALM: Duration =
+    CONNECT_MAX.saturating_add(verdigris_connection::SILENCE_MAX).saturating_add(Duration::from_secs(10));
 /// Objects to a page of a list: pages are parsed whole, so this bounds the memory that a list takes.
 const PAGE_SIZE: u32 = 50;
 
@@ -321,6 +325,20 @@ mod tests {
         assert!(matches!(next().await, Some(Change::Trouble(Kind::Service, _))));
         assert!(matches!(next().await, Some(Change::Calm(Kind::Service))));
         assert!(timeout(CALM * 100, next()).await.is_err(), "it was said");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_server_that_takes_its_time_to_fail_is_not_taken_for_one_that_is_calm() {
+        let events = stream::unfold((), |()| async {
+            tokio::time::sleep(CONNECT_MAX + verdigris_connection::SILENCE_MAX).await;
+            Some((Err(watcher::Error::NoResourceVersion), ()))
+        });
+        let dice = fastrand::Rng::with_seed(7);
+        let mut watch = Watch::<Service> { events: events.boxed(), dice, failures: 0, wait: Duration::ZERO };
+        for _ in 0..3 {
+            let change = watch.next(Kind::Service, |_| Change::Calm(Kind::Rollout)).await;
+            assert!(matches!(change, Some(Change::Trouble(Kind::Service, _))), "{change:?}");
+        }
     }
 
     #[test]
