@@ -13,7 +13,6 @@ mod workloads;
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use kube::ResourceExt;
 use verdigris_core::{
     observed::{EndpointSeen, ReplicaSetSeen, ServiceSeen},
     selector,
@@ -35,7 +34,7 @@ use self::{
     workloads::Workloads,
 };
 use crate::{
-    items::{ReplicaSetItem, RolloutItem, ServiceItem, SliceItem, WorkloadItem, key_of},
+    items::{ReplicaSetItem, RolloutItem, ServiceItem, SliceItem, WorkloadItem},
     key::{Key, Kind, ObjectId, Version},
     metrics::{Metrics, work::label_of},
 };
@@ -173,7 +172,7 @@ impl Cache {
 
     /// Takes in what the watch of Rollouts has shown; answers which Rollouts have to be looked at.
     pub fn rollout_shown(&mut self, shown: Shown<RolloutItem>) -> BTreeSet<Key> {
-        let changes = self.rollouts.shown(shown, key_of_item, |item| CachedRollout::of(&item));
+        let changes = self.rollouts.shown(shown, |item| CachedRollout::of(&item));
         let mut concerned: BTreeSet<Key> = changes.iter().map(|(key, _)| key.clone()).collect();
         for (key, old) in &changes {
             self.metrics.rollout_shown(key, self.rollouts.get(key).map(|new| new.facts));
@@ -201,7 +200,7 @@ impl Cache {
 
     /// Takes in what the watch of ReplicaSets has shown; answers which Rollouts have to be looked at.
     pub fn replica_set_shown(&mut self, shown: Shown<ReplicaSetItem>) -> BTreeSet<Key> {
-        let changes = self.replica_sets.shown(shown, key_of_item, CachedReplicaSet::of);
+        let changes = self.replica_sets.shown(shown, CachedReplicaSet::of);
         let mut concerned = BTreeSet::new();
         for (key, old) in &changes {
             if let Some(old) = old.as_ref().map(CachedReplicaSet::open) {
@@ -218,7 +217,7 @@ impl Cache {
 
     /// Takes in what the watch of Services has shown; answers which Rollouts have to be looked at.
     pub fn service_shown(&mut self, shown: Shown<ServiceItem>) -> BTreeSet<Key> {
-        let changes = self.services.shown(shown, key_of_item, CachedService::of);
+        let changes = self.services.shown(shown, CachedService::of);
         let mut concerned = BTreeSet::new();
         for (key, old) in &changes {
             concerned.extend(self.naming(key).cloned());
@@ -240,7 +239,7 @@ impl Cache {
 
     /// Takes in what the watch of EndpointSlices has shown; answers which Rollouts have to be looked at.
     pub fn slice_shown(&mut self, shown: Shown<SliceItem>) -> BTreeSet<Key> {
-        let changes = self.slices.shown(shown, key_of_item, CachedSlice::of);
+        let changes = self.slices.shown(shown, CachedSlice::of);
         let mut concerned = BTreeSet::new();
         for (key, old) in &changes {
             if let Some(old) = old {
@@ -333,10 +332,6 @@ impl Cache {
 /// Under what a ReplicaSet is filed: its namespace, and the UID of who controls it, if anybody does.
 fn owner_of(key: &Key, replica_set: &KeptReplicaSet) -> Key {
     Key::new(key.namespace(), replica_set.seen.controller_uid.as_deref().unwrap_or_default())
-}
-
-fn key_of_item<T: ResourceExt>(item: &T) -> Key {
-    key_of(item.meta())
 }
 
 #[cfg(test)]

@@ -57,7 +57,7 @@ impl Key {
     /// A key from its parts.
     #[must_use]
     pub fn new(namespace: &str, name: &str) -> Self {
-        Self([namespace, name].join(BETWEEN.encode_utf8(&mut [0])).into())
+        Self(format!("{namespace}{BETWEEN}{name}").into())
     }
 
     /// `metadata.namespace`.

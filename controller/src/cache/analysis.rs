@@ -21,7 +21,6 @@ use super::{
 use crate::{
     items::{
         AnalysisRunItem, AnalysisTemplateItem, ClusterAnalysisTemplateItem, ROLLOUT_KIND, controller_of,
-        key_of,
     },
     key::{Key, Kind, Version},
     metrics::{Metrics, facts::template_metrics},
@@ -138,7 +137,7 @@ impl AnalysisCache {
 
     /// Takes in what the watch of AnalysisRuns has shown; answers which Rollouts have to be looked at.
     pub fn run_shown(&mut self, shown: Shown<AnalysisRunItem>) -> BTreeSet<Key> {
-        let changes = self.runs.shown(shown, |item| key_of(item.meta()), cached_run);
+        let changes = self.runs.shown(shown, cached_run);
         let mut concerned = BTreeSet::new();
         for (key, old) in &changes {
             self.metrics.run_shown(key, self.runs.get(key).map(|run| run.seen.phase.as_str()));
@@ -158,7 +157,7 @@ impl AnalysisCache {
     /// Takes in what the watch of AnalysisTemplates has shown; answers which Rollouts have to be looked at.
     pub fn template_shown(&mut self, shown: Shown<AnalysisTemplateItem>) -> BTreeSet<Key> {
         let keep = |item: AnalysisTemplateItem| cached_template(item.spec());
-        let changes = self.templates.shown(shown, |item| key_of(item.meta()), keep);
+        let changes = self.templates.shown(shown, keep);
         tell(&self.metrics, &self.templates, &changes);
         let namespaces: BTreeSet<&str> = changes.iter().map(|(key, _)| key.namespace()).collect();
         self.analysed.iter().filter(|key| namespaces.contains(key.namespace())).cloned().collect()
@@ -167,7 +166,7 @@ impl AnalysisCache {
     /// Takes in what the watch of ClusterAnalysisTemplates has shown; answers which Rollouts have to be looked at.
     pub fn cluster_template_shown(&mut self, shown: Shown<ClusterAnalysisTemplateItem>) -> BTreeSet<Key> {
         let keep = |item: ClusterAnalysisTemplateItem| cached_template(item.spec());
-        let changes = self.cluster_templates.shown(shown, |item| key_of(item.meta()), keep);
+        let changes = self.cluster_templates.shown(shown, keep);
         tell(&self.metrics, &self.cluster_templates, &changes);
         if changes.is_empty() { BTreeSet::new() } else { self.analysed.clone() }
     }

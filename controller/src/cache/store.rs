@@ -5,7 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use kube::Resource;
 
 use super::Shown;
-use crate::key::{Key, Version};
+use crate::{
+    items::key_of,
+    key::{Key, Version},
+};
 
 /// Objects of one kind by key.
 pub struct Store<V> {
@@ -58,15 +61,10 @@ impl<V> Store<V> {
     }
 
     /// Takes in what the watch has shown, each object through `keep`.
-    pub fn shown<T: Resource>(
-        &mut self,
-        shown: Shown<T>,
-        key_of: impl Fn(&T) -> Key,
-        keep: impl Fn(T) -> V,
-    ) -> Changes<V> {
+    pub fn shown<T: Resource>(&mut self, shown: Shown<T>, keep: impl Fn(T) -> V) -> Changes<V> {
         match shown {
             Shown::There(item) => {
-                let (key, version) = (self.shared(key_of(&item)), Version::of(&item));
+                let (key, version) = (self.shared(key_of(item.meta())), Version::of(&item));
                 // A live read may have shown a newer version than the watch has come to.
                 if self.version(&key).is_some_and(|held| !version.is_at_least(held)) {
                     return Vec::new();
@@ -76,14 +74,14 @@ impl<V> Store<V> {
                 }
                 self.put(key, version, keep(item))
             }
-            Shown::Gone(item) => self.removed(key_of(&item)),
+            Shown::Gone(item) => self.removed(key_of(item.meta())),
             Shown::Absent(key) => self.removed(key),
             Shown::ListBegins => {
                 self.listing = Some(BTreeSet::new());
                 Vec::new()
             }
             Shown::Listed(item) => {
-                let (key, version) = (self.shared(key_of(&item)), Version::of(&item));
+                let (key, version) = (self.shared(key_of(item.meta())), Version::of(&item));
                 self.listing.get_or_insert_default().insert(key.clone());
                 self.put(key, version, keep(item))
             }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use verdigris_core::workload::{Workload, WorkloadKind, WorkloadSeen};
 
-use super::{Shown, index::Index, key_of_item, store::Store};
+use super::{Shown, index::Index, store::Store};
 use crate::{
     items::WorkloadItem,
     key::{Key, Version},
@@ -67,9 +67,8 @@ impl Workloads {
     pub fn shown(&mut self, kind: WorkloadKind, shown: Shown<WorkloadItem>) -> BTreeSet<Key> {
         let referenced = &self.rollouts;
         let store = self.kinds.entry(kind).or_default();
-        let changes = store.shown(shown, key_of_item, |item| {
-            item.seen_if(|key| referenced.of(&(kind, key)).next().is_some())
-        });
+        let changes =
+            store.shown(shown, |item| item.seen_if(|key| referenced.of(&(kind, key)).next().is_some()));
         let mut concerned = BTreeSet::new();
         for (key, old) in changes {
             let new = store.get(&key);
