@@ -10,6 +10,10 @@
 //!
 //! A version is seen after it was sent, so whoever takes the Lease does so after the leader has given up by itself. Nothing here
 //! rests on the times in the Lease, which are for people.
+//!
+//! To *create* the Lease is on no condition, so who created it asks what it has seen meanwhile. An example: `b` finds no Lease and
+//! asks to create it; before that arrives `a` creates it and leads, and somebody deletes it. Now `b` holds a Lease while `a`
+//! leads; but `b` has seen the Lease of `a`, and waits as long as that promised. Only who never saw it cannot know.
 
 use std::{cmp::max, time::Duration};
 
@@ -130,6 +134,8 @@ pub struct Election {
     /// Whether we are about to end.
     leaving: bool,
     sight: Sight,
+    /// Somebody else may lead until then, as far as we saw.
+    rival_until: Option<Instant>,
     /// When anything was heard of the Lease.
     heard: Option<Instant>,
     /// When the last confirmed request of ours was sent, if we lead.
@@ -150,10 +156,10 @@ pub struct Election {
 enum Sight {
     /// Nothing.
     None,
-    /// It was in this version at this moment for the first time, as far as we saw.
-    There(Seen, Instant),
-    /// It is not there. Whoever held it may do so until then.
-    Gone(Instant),
+    /// This version of it.
+    There(Seen),
+    /// It is not there.
+    Gone,
 }
 
 impl Timing {
@@ -204,6 +210,7 @@ impl Election {
             ready: false,
             leaving: false,
             sight: Sight::None,
+            rival_until: None,
             heard: None,
             confirmed: None,
             terms: 0,
@@ -245,8 +252,8 @@ impl Election {
     #[must_use]
     pub fn holder(&self) -> &str {
         match &self.sight {
-            Sight::There(seen, _) => &seen.holder,
-            Sight::None | Sight::Gone(_) => "",
+            Sight::There(seen) => &seen.holder,
+            Sight::None | Sight::Gone => "",
         }
     }
 
@@ -254,8 +261,8 @@ impl Election {
     #[must_use]
     pub fn version(&self) -> Option<&String> {
         match &self.sight {
-            Sight::There(seen, _) => Some(&seen.version),
-            Sight::None | Sight::Gone(_) => None,
+            Sight::There(seen) => Some(&seen.version),
+            Sight::None | Sight::Gone => None,
         }
     }
 
@@ -281,8 +288,8 @@ impl Election {
     pub fn saw_deleted(&mut self, version: &str, now: Instant) {
         self.heard = Some(now);
         let is_news = match &self.sight {
-            Sight::There(known, _) => !is_older(version, &known.version),
-            Sight::None | Sight::Gone(_) => false,
+            Sight::There(known) => !is_older(version, &known.version),
+            Sight::None | Sight::Gone => false,
         };
         if is_news {
             self.is_gone(now);
@@ -301,8 +308,10 @@ impl Election {
         self.not_before = match answer {
             Answer::Lease(seen) => {
                 self.note(seen, now);
-                if matches!(request, Request::Create | Request::Take { .. } | Request::Renew { .. }) {
-                    self.is_held(sent, now);
+                match request {
+                    Request::Create if self.is_rivalled(now) => (),
+                    Request::Create | Request::Take { .. } | Request::Renew { .. } => self.is_held(sent, now),
+                    Request::Read | Request::Free { .. } => (),
                 }
                 None
             }
@@ -346,18 +355,19 @@ impl Election {
         }
         if self.leaving {
             return match &self.sight {
-                Sight::There(seen, _) if is_ours => {
+                // What is free is taken at once: not while somebody else may lead.
+                Sight::There(seen) if is_ours && !self.is_rivalled(now) => {
                     Some((Request::Free { version: seen.version.clone() }, now))
                 }
-                Sight::None | Sight::There(..) | Sight::Gone(_) => None,
+                Sight::None | Sight::There(_) | Sight::Gone => None,
             };
         }
         if let Some(confirmed) = self.confirmed {
             return Some(match &self.sight {
-                Sight::There(seen, _) => {
+                Sight::There(seen) => {
                     (Request::Renew { version: seen.version.clone() }, confirmed + self.timing.retry_period)
                 }
-                Sight::None | Sight::Gone(_) => (Request::Create, now),
+                Sight::None | Sight::Gone => (Request::Create, now),
             });
         }
         let look = (Request::Read, self.heard.map_or(now, |heard| heard + self.timing.silence_max()));
@@ -366,36 +376,42 @@ impl Election {
         }
         let take = match &self.sight {
             Sight::None => return Some(look),
-            Sight::Gone(until) => (Request::Create, *until),
-            Sight::There(seen, since) => {
-                let is_free = seen.holder.is_empty() || is_ours;
-                let wait = if is_free { Duration::ZERO } else { self.promise(seen) };
-                (Request::Take { version: seen.version.clone() }, *since + wait)
-            }
+            Sight::Gone => Request::Create,
+            Sight::There(seen) => Request::Take { version: seen.version.clone() },
         };
-        Some(if take.1 <= now || take.1 <= look.1 { take } else { look })
+        let due = self.rival_until.unwrap_or(now);
+        Some(if due <= now || due <= look.1 { (take, due) } else { look })
     }
 
     fn note(&mut self, seen: Seen, now: Instant) {
-        let since = match &self.sight {
-            Sight::There(known, _) if is_older(&seen.version, &known.version) => return,
-            Sight::There(known, since) if known.version == seen.version => *since,
-            Sight::None | Sight::There(..) | Sight::Gone(_) => now,
-        };
+        if let Sight::There(known) = &self.sight
+            && (known.version == seen.version || is_older(&seen.version, &known.version))
+        {
+            return;
+        }
+        if seen.holder.is_empty() {
+            // Whoever frees it leads no longer, and led after all others.
+            self.rival_until = None;
+        } else if seen.holder != self.identity {
+            self.rival_until = Some(now + self.promise(&seen));
+        }
         if seen.holder != self.identity {
             self.confirmed = None;
         }
-        self.sight = Sight::There(seen, since);
+        self.sight = Sight::There(seen);
     }
 
-    /// It was deleted. Whoever held it does not know yet, and may lead as long as it was promised.
+    /// It was deleted. Whoever held it, in a version that we may not have seen, does not know yet, and may lead as long as it was
+    /// promised.
     fn is_gone(&mut self, now: Instant) {
-        let until = match &self.sight {
-            Sight::There(seen, _) if self.confirmed.is_none() => now + self.promise(seen),
-            Sight::Gone(until) => *until,
-            Sight::None | Sight::There(..) => now,
-        };
-        self.sight = Sight::Gone(until);
+        if let (Sight::There(seen), None) = (&self.sight, self.confirmed) {
+            self.rival_until = Some(now + max(self.promise(seen), self.timing.lease_duration));
+        }
+        self.sight = Sight::Gone;
+    }
+
+    fn is_rivalled(&self, now: Instant) -> bool {
+        self.rival_until.is_some_and(|until| now < until)
     }
 
     fn is_held(&mut self, sent: Instant, now: Instant) {

@@ -54,10 +54,12 @@ proptest! {
         prop_assert!(world.leads().is_some(), "nobody leads after {CALM} quiet milliseconds\n{}", world.story());
     }
 
-    /// Nothing is conditional on a Lease that is not there: of a request to create it that arrives very late no clock knows.
+    /// Early, while all ask to create it, or later. A creation is on no condition: of a Lease that somebody has never seen, and
+    /// that was deleted before its own creation arrived, it cannot know.
     #[test]
     fn nor_when_somebody_deletes_the_lease(
-        rates in rates(), deletions in prop::collection::vec(0..WILD, 1..6), seed: u64, loss in 0.0..0.3_f64,
+        rates in rates(), seed: u64, loss in 0.0..0.3_f64,
+        deletions in prop::collection::vec(prop_oneof![0..150_u64, 0..WILD], 1..6),
     ) {
         let mut world = World::new(&rates, Timing::default(), Network { seed, loss, late: 0.0, watched: true });
         let faults: Vec<_> = deletions.into_iter().map(|at| (at, Fault::Delete)).collect();
@@ -143,6 +145,41 @@ fn a_taking_that_is_answered_while_we_leave_is_undone() {
     assert_eq!(election.next(again), Step::Ask(Request::Read), "it may have been done");
     election.answered(Answer::Lease(seen("9", "")), again);
     assert_eq!(election.next(again), Step::Left);
+}
+
+/// `b` asks to create what `a` creates first and somebody deletes.
+fn has_created_beside_a_leader(now: Instant) -> Election {
+    let mut election = Election::new("b".into(), Timing::default());
+    election.is_ready();
+    assert_eq!(election.next(now), Step::Ask(Request::Read));
+    election.answered(Answer::Absent, now);
+    assert_eq!(election.next(now), Step::Ask(Request::Create));
+    election.saw(seen("7", "a"), now);
+    election.saw_deleted("8", now + seconds(1));
+    election.saw(seen("9", "b"), now + seconds(1));
+    election.answered(Answer::Lease(seen("9", "b")), now + seconds(1));
+    election
+}
+
+#[test]
+fn who_created_the_lease_while_another_one_led_waits_as_long_as_that_was_promised() {
+    let now = Instant::now();
+    let mut election = has_created_beside_a_leader(now);
+    let over = now + seconds(16);
+    assert_eq!(election.term(now + seconds(1)), None, "a leads until 10 s after its creation");
+    election.saw(seen("9", "b"), over - PAUSE);
+    assert_eq!(election.next(over - PAUSE), Step::Wait(over));
+    assert_eq!(election.next(over), Step::Ask(Request::Take { version: "9".into() }));
+    election.answered(Answer::Lease(seen("10", "b")), over);
+    assert!(election.term(over).is_some());
+}
+
+#[test]
+fn and_frees_it_for_nobody_if_it_leaves_before() {
+    let now = Instant::now();
+    let mut election = has_created_beside_a_leader(now);
+    election.leave();
+    assert_eq!(election.next(now + seconds(2)), Step::Left, "whoever finds it free leads at once");
 }
 
 #[test]

@@ -212,7 +212,7 @@ impl World {
                 }
             }
             Fault::Delete => {
-                let unseen = |it: &Candidate| !matches!(it.election.sight, super::super::Sight::There(..));
+                let unseen = |it: &Candidate| !matches!(it.election.sight, super::super::Sight::There(_));
                 if self.lease.is_some() && !self.candidates.iter().any(unseen) {
                     self.store(None);
                 }
