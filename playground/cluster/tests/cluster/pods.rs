@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::world::{World, workload};
+use crate::world::{World, clock, workload};
 
 #[tokio::test]
 async fn a_replica_set_keeps_as_many_ready_pods_as_it_wants() {
@@ -34,16 +34,18 @@ async fn a_pod_is_available_only_after_min_ready_seconds() {
     let mut set = workload("ReplicaSet", "web", 1, json!({}));
     set["spec"]["minReadySeconds"] = json!(2);
     world.create(set).await;
-    world.pods_ready(1).await;
-    let ready = tokio::time::Instant::now();
+    let pods = world.pods_ready(1).await;
     world
         .until("an available pod", || async {
             let set = world.get("apps/v1", "ReplicaSet", "web").await.unwrap();
             if set["status"]["availableReplicas"] == 1 { Ok(()) } else { Err(format!("{set:#}")) }
         })
         .await;
-    // Kubernetes writes whole seconds, so up to one of the two may have passed already.
-    assert!(ready.elapsed() > Duration::from_millis(900), "{:?}", ready.elapsed());
+    let conditions = pods[0]["status"]["conditions"].as_array().unwrap();
+    let ready = conditions.iter().find(|condition| condition["type"] == "Ready").unwrap();
+    let since: jiff::Timestamp = ready["lastTransitionTime"].as_str().unwrap().parse().unwrap();
+    let waited = clock()().duration_since(since);
+    assert!(waited >= jiff::SignedDuration::from_secs(2), "{waited:?}");
 }
 
 /// The state of the only container of the only pod, and how often it was restarted.

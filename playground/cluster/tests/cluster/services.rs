@@ -163,7 +163,7 @@ async fn a_drain_loses_nothing_under_load() {
     })
     .await;
     // As on any cluster, the hook gives the endpoints' change time to reach the proxy before the listener closes.
-    let hook = json!({"lifecycle": {"preStop": {"sleep": {"seconds": 1}}}});
+    let hook = json!({"lifecycle": {"preStop": {"sleep": {"seconds": 3}}}});
     world.create(workload("ReplicaSet", "web", 4, hook)).await;
     world.create(service("web")).await;
     let address = address(&world, "web").await;
