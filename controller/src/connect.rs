@@ -99,7 +99,8 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
         let mut config = Config::new(url);
-        config.read_timeout = Some(Duration::from_millis(500));
+        // Longer than a busy machine takes to answer below.
+        config.read_timeout = Some(Duration::from_secs(3));
         let client = client(config, Arc::default()).unwrap();
         let mut events = watcher::watcher(Api::<Service>::all(client), watcher::Config::default()).boxed();
         let (tell, mut told) = mpsc::unbounded_channel();
