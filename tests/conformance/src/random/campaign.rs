@@ -25,8 +25,10 @@ use super::{
 pub struct Plan {
     /// The seed of the first sequence; each further one has the next.
     pub seed: u64,
-    /// For how long.
+    /// For how long at most.
     pub duration: Duration,
+    /// How many at most: what a run finds is not to depend on how fast it is.
+    pub sequences_max: u64,
     /// After how many different failures to stop.
     pub failures_max: usize,
     /// How often a failing sequence is played again to make it smaller.
@@ -56,7 +58,10 @@ pub fn run(handle: &Handle, players: [&Player; 2], plan: Plan) -> anyhow::Result
     let (requests, namespaces) = (Cell::new(0), Cell::new(0u64));
     let broken: RefCell<Option<anyhow::Error>> = RefCell::new(None);
     let mut seed = plan.seed;
-    while began.elapsed() < plan.duration && outcome.failures.len() < plan.failures_max {
+    while began.elapsed() < plan.duration
+        && outcome.sequences < plan.sequences_max
+        && outcome.failures.len() < plan.failures_max
+    {
         let last: RefCell<Option<Failure>> = RefCell::new(None);
         let first: RefCell<Option<String>> = RefCell::new(None);
         let mut runner = runner(seed, plan.shrinks_max);
