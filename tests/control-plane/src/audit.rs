@@ -31,6 +31,9 @@ pub struct Entry {
     /// What the client calls itself.
     #[serde(default)]
     pub user_agent: String,
+    /// When it arrived, by the server's clock: RFC 3339 with microseconds, so that texts compare as times do.
+    #[serde(default, rename = "requestReceivedTimestamp")]
+    pub received: String,
 }
 
 /// Who asked.
@@ -103,11 +106,12 @@ mod tests {
 
     #[test]
     fn a_line_tells_who_asked_for_what() {
-        let line = r#"{"kind":"Event","apiVersion":"audit.k8s.io/v1","level":"Metadata","auditID":"1","stage":"ResponseComplete","requestURI":"/apis/argoproj.io/v1alpha1/namespaces/n/rollouts/web/status?fieldManager=x","verb":"patch","user":{"username":"system:serviceaccount:v:c","groups":["system:authenticated"]},"sourceIPs":["127.0.0.1"],"userAgent":"kube-rs","objectRef":{"resource":"rollouts","namespace":"n","name":"web","apiGroup":"argoproj.io","apiVersion":"v1alpha1","subresource":"status"},"responseStatus":{"metadata":{},"code":403}}"#;
+        let line = r#"{"kind":"Event","apiVersion":"audit.k8s.io/v1","level":"Metadata","auditID":"1","stage":"ResponseComplete","requestURI":"/apis/argoproj.io/v1alpha1/namespaces/n/rollouts/web/status?fieldManager=x","verb":"patch","user":{"username":"system:serviceaccount:v:c","groups":["system:authenticated"]},"sourceIPs":["127.0.0.1"],"userAgent":"kube-rs","objectRef":{"resource":"rollouts","namespace":"n","name":"web","apiGroup":"argoproj.io","apiVersion":"v1alpha1","subresource":"status"},"responseStatus":{"metadata":{},"code":403},"requestReceivedTimestamp":"2026-11-22T10:02:03.000004Z"}"#;
         let entries = parse(&format!("{line}\n{{\"half")).unwrap();
         assert_eq!(entries.len(), 1);
         let entry = &entries[0];
         assert_eq!((entry.resource().as_str(), entry.code(), entry.writes()), ("rollouts/status", 403, true));
+        assert_eq!(entry.received, "2026-11-22T10:02:03.000004Z");
         assert_eq!(
             (entry.user.username.as_str(), entry.sources.as_slice()),
             ("system:serviceaccount:v:c", &["127.0.0.1".to_owned()][..])
